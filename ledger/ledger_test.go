@@ -1,0 +1,574 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/allot-engine/allot/units"
+)
+
+const noon = units.Instant(1_795_348_800) // 2026-11-22T12:00:00Z
+
+// small returns a ledger of so many warehouses and SKUs, one service, and the same stock everywhere.
+func small(t testing.TB, c Config, warehouses, skus int, onHand int32) *Ledger {
+	t.Helper()
+	l := New(c)
+	if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), []string{"ground"}); err != nil {
+		t.Fatal(err)
+	}
+	var levels []StockLevel
+	for w := range warehouses {
+		for s := range skus {
+			levels = append(levels, StockLevel{Warehouse(w), SKU(s), onHand, 0})
+		}
+	}
+	if _, err := l.SetStock(noon, Request{}, levels); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func ids(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(prefix, i)
+	}
+	return out
+}
+
+// Many buyers, one SKU: exactly what is there is granted, whoever asks, and readers see no more than that.
+func TestHotSKUIsNeverOversold(t *testing.T) {
+	t.Parallel()
+	const buyers, units, tries = 64, 1000, 100
+	var held int64 // by the events
+	l := small(t, Config{Sink: func(e *Event) {
+		if e.Kind == Held {
+			held += int64(e.Hold.Stock[0].Quantity)
+		}
+	}}, 1, 1, units)
+	var granted, conflicts atomic.Int64
+	var wg sync.WaitGroup
+	for b := range buyers {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(b), 0))
+			for range tries {
+				if v := l.View(); v.Units(0, 0) < 0 || v.Units(0, 0) > units {
+					t.Errorf("view shows %d units", v.Units(0, 0))
+				}
+				q := 1 + rng.Int32N(3)
+				_, err := l.Allocate(&Allocation{At: noon, TTL: 60, Stock: []StockClaim{{0, 0, q}}})
+				switch {
+				case err == nil:
+					granted.Add(int64(q))
+				case errors.Is(err, ErrConflict):
+					conflicts.Add(1)
+				default:
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left := units - granted.Load(); held != granted.Load() || left != int64(l.Stock(0, 0).Available) || left > 0 && conflicts.Load() == 0 {
+		t.Errorf("granted %d of %d, held %d, %+v", granted.Load(), units, held, l.Stock(0, 0))
+	}
+	if granted.Load() < units-2 {
+		t.Errorf("only %d of %d granted though everybody wanted more", granted.Load(), units)
+	}
+}
+
+// Grants, releases, expiries, corrections and receipts from 64 goroutines; the sink checks every grant as it is made.
+func TestMixedLoadIsNeverOversold(t *testing.T) {
+	t.Parallel()
+	const clients, warehouses, skus = 64, 4, 8
+	tries := 400
+	if testing.Short() {
+		tries = 50
+	}
+	var l *Ledger
+	var granted, moved int
+	l = small(t, Config{Sink: func(e *Event) {
+		switch e.Kind {
+		case Held:
+			granted++
+			for _, c := range e.Hold.Stock {
+				if left := l.state.available(c.Warehouse, c.SKU); left < 0 {
+					t.Errorf("hold %d leaves %d of SKU %d in warehouse %d", e.HoldID, left, c.SKU, c.Warehouse)
+				}
+			}
+		case HoldMoved:
+			moved++
+		}
+	}}, warehouses, skus, 30)
+	if err := l.SetCapacity(noon, []CapacityLimit{{Warehouse: 0, Service: AnyService, Date: EveryDay, Shipments: 40}}); err != nil {
+		t.Fatal(err)
+	}
+	var clock atomic.Int64
+	clock.Store(int64(noon))
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(c), 1))
+			var mine []HoldID
+			for range tries {
+				at := units.Instant(clock.Add(rng.Int64N(2)))
+				cell := func() (Warehouse, SKU) { // half of everything is about SKU 0
+					return Warehouse(rng.IntN(warehouses)), SKU(rng.IntN(2) * rng.IntN(skus))
+				}
+				w, sku := cell()
+				var err error
+				switch n := rng.IntN(10); {
+				case n < 6:
+					w2, sku2 := cell()
+					var h Hold
+					h, err = l.Allocate(&Allocation{
+						At: at, TTL: 1 + rng.Int64N(100),
+						Stock:     []StockClaim{{w, sku, 1 + rng.Int32N(3)}, {w2, sku2, 1}},
+						Shipments: []ShipmentClaim{{w, 0, units.Date(at / 86_400), 1}},
+					})
+					if err == nil {
+						mine = append(mine, h.ID)
+					}
+				case n < 8 && len(mine) > 0:
+					i := rng.IntN(len(mine))
+					move := [...]func(units.Instant, HoldID, Request) (Hold, error){l.Confirm, l.Release, l.Cancel}[rng.IntN(3)]
+					_, err = move(at, mine[i], Request{})
+				case n == 8:
+					_, err = l.AdjustStock(at, Request{}, []StockChange{{w, sku, rng.Int32N(7) - 3}})
+				default:
+					err = l.AddReceipt(at, Receipt{w, sku, 2, at + 5})
+				}
+				if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrTransition) && !errors.Is(err, ErrInvalid) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if granted == 0 || moved == 0 {
+		t.Fatalf("%d granted, %d moved", granted, moved)
+	}
+	// What the counters say is what the holds say.
+	want := make(map[[2]int32]int32)
+	for _, r := range l.state.holds {
+		for _, c := range r.Stock {
+			if r.Status.Holding() {
+				want[[2]int32{int32(c.Warehouse), int32(c.SKU)}] += c.Quantity
+			}
+		}
+	}
+	for w := range Warehouse(warehouses) {
+		for sku := range SKU(skus) {
+			if got := l.Stock(w, sku).Held; got != want[[2]int32{int32(w), int32(sku)}] {
+				t.Errorf("warehouse %d, SKU %d: held %d, holds have %d", w, sku, got, want[[2]int32{int32(w), int32(sku)}])
+			}
+		}
+	}
+}
+
+func TestOneRequestManyTimesAtOnce(t *testing.T) {
+	t.Parallel()
+	l := small(t, Config{}, 1, 1, 1000)
+	var wg sync.WaitGroup
+	var answers sync.Map
+	for i := range 100 {
+		wg.Go(func() {
+			r := Request{ID: "checkout-1", Body: [32]byte{1}}
+			h, err := l.Allocate(&Allocation{Request: r, At: noon, TTL: 60, Stock: []StockClaim{{0, 0, 2}}, Answer: i})
+			if err != nil || h.ID != 1 {
+				t.Errorf("hold %d, %v", h.ID, err)
+			}
+			answers.Store(h.Answer, true)
+			if h, ok, err := l.Granted(r); !ok || err != nil || h.ID != 1 {
+				t.Errorf("granted: %d %v %v", h.ID, ok, err)
+			}
+		})
+	}
+	wg.Wait()
+	n := 0
+	answers.Range(func(any, any) bool { n++; return true })
+	if n != 1 || l.Stock(0, 0).Held != 2 || l.Open() != 1 {
+		t.Errorf("%d answers, %+v, %d open", n, l.Stock(0, 0), l.Open())
+	}
+	if _, _, err := l.Granted(Request{ID: "checkout-1"}); !errors.Is(err, ErrRequestReused) {
+		t.Error(err)
+	}
+	if _, ok, err := l.Granted(Request{ID: "other"}); ok || err != nil {
+		t.Error(ok, err)
+	}
+}
+
+// Rows grow and never move, whatever the layout does, and an old view stays readable.
+func TestExtendKeepsRowsAndCounters(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 7))
+	l := New(Config{})
+	want := make(map[[2]int]int32)
+	warehouses, skus, services := 0, 0, 0
+	for range 30 {
+		old := l.View()
+		warehouses, skus, services = warehouses+rng.IntN(40), skus+rng.IntN(40), services+rng.IntN(2)
+		if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), ids("c", services)); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if warehouses*skus == 0 {
+				break
+			}
+			w, s, n := rng.IntN(warehouses), rng.IntN(skus), rng.Int32N(5)
+			if _, err := l.SetStock(noon, Request{}, []StockLevel{{Warehouse(w), SKU(s), n, 0}}); err != nil {
+				t.Fatal(err)
+			}
+			want[[2]int{w, s}] = n
+			limit := CapacityLimit{Warehouse(w), Service(rng.IntN(services+1) - 1), EveryDay, int32(w)}
+			if err := l.SetCapacity(noon, []CapacityLimit{limit}); err != nil {
+				t.Fatal(err)
+			}
+			v := l.View()
+			if got := v.CapacityLeft(limit.Warehouse, limit.Service, units.Date(noon/86_400)); got != int32(w) {
+				t.Fatalf("capacity of warehouse %d: %d", w, got)
+			}
+		}
+		v := l.View()
+		for sku := range skus {
+			for w := range warehouses {
+				n := want[[2]int{w, sku}]
+				if v.Units(Warehouse(w), SKU(sku)) != n || v.Word(SKU(sku), w/64)>>(w%64)&1 == 1 != (n > 0) {
+					t.Fatalf("warehouse %d, SKU %d: view shows %d, want %d", w, sku, v.Units(Warehouse(w), SKU(sku)), n)
+				}
+			}
+		}
+		for sku := range old.SKUs {
+			for w := range old.Warehouses {
+				_ = old.Units(Warehouse(w), SKU(sku))
+				_ = old.CapacityLeft(Warehouse(w), AnyService, 0)
+			}
+		}
+	}
+	w, s, c := l.Rows([]string{"w3", "nowhere"}, []string{"s0"}, []string{"c0", "c1", "x"})
+	if !slices.Equal(w, []Warehouse{3, -1}) || !slices.Equal(s, []SKU{0}) || !slices.Equal(c, []Service{0, 1, -1}) {
+		t.Error(w, s, c)
+	}
+}
+
+func TestAvailabilityTakesFiveBytesACell(t *testing.T) {
+	t.Parallel()
+	l := New(Config{})
+	const warehouses, skus = 200, 10_000
+	if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), nil); err != nil {
+		t.Fatal(err)
+	}
+	v := l.View()
+	bytes := 4*cap(v.Available) + 8*cap(v.Stocked)
+	if perCell := float64(bytes) / (warehouses * skus); perCell > 5 {
+		t.Errorf("%.2f bytes a cell", perCell)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	l := small(t, Config{MaxHolds: 1}, 1, 1, 10)
+	s := l.state
+	ok := Allocation{At: noon, TTL: 60, Stock: []StockClaim{{0, 0, 1}}}
+	if _, err := l.Allocate(&ok); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Allocate(&ok); !errors.Is(err, ErrFull) {
+		t.Errorf("a second hold of at most one: %v", err)
+	}
+	long := strings.Repeat("x", MaxIDLength+1)
+	for name, refused := range map[string]func() error{
+		"negative time":     func() error { return l.Advance(-1) },
+		"time too late":     func() error { return l.Advance(maxInstant + 1) },
+		"negative confirm":  func() error { _, err := l.Confirm(-1, 1, Request{}); return err },
+		"long request":      func() error { _, err := l.Release(noon, 1, Request{ID: long}); return err },
+		"malformed request": func() error { _, err := l.Cancel(noon, 1, Request{ID: "\xff"}); return err },
+		"empty name":        func() error { return l.Extend(noon, []string{""}, nil, nil) },
+		"long name":         func() error { return l.Extend(noon, nil, []string{long}, nil) },
+		"malformed name":    func() error { return l.Extend(noon, nil, nil, []string{"a\xffb"}) },
+		"no claims":         func() error { _, err := l.Allocate(&Allocation{At: noon, TTL: 1}); return err },
+		"too many claims": func() error {
+			_, err := l.Allocate(&Allocation{At: noon, TTL: 1, Stock: make([]StockClaim, MaxClaims+1)})
+			return err
+		},
+		"any service": func() error {
+			_, err := l.Allocate(&Allocation{
+				At: noon, TTL: 1, Stock: ok.Stock, Shipments: []ShipmentClaim{{0, AnyService, units.Date(noon / 86_400), 1}},
+			})
+			return err
+		},
+		"too many shipments": func() error {
+			c := ShipmentClaim{0, 0, units.Date(noon / 86_400), MaxQuantity}
+			_, err := l.Allocate(&Allocation{At: noon, TTL: 1, Stock: ok.Stock, Shipments: []ShipmentClaim{c, c}})
+			return err
+		},
+		"past shipment": func() error {
+			c := ShipmentClaim{0, 0, units.Date(noon/86_400) - 3, 1}
+			_, err := l.Allocate(&Allocation{At: noon, TTL: 1, Stock: ok.Stock, Shipments: []ShipmentClaim{c}})
+			return err
+		},
+		"receipt from never": func() error { return l.AddReceipt(noon, Receipt{0, 0, 1, -5}) },
+	} {
+		before := dump(s)
+		err := refused()
+		if e, ok := errors.AsType[*InvalidError](err); !ok || len(e.Faults) == 0 || !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if dump(s) != before {
+			t.Errorf("%s changed the ledger", name)
+		}
+	}
+	if _, err := l.Get(2); !errors.Is(err, ErrNoHold) {
+		t.Error(err)
+	}
+	if h, err := l.Get(1); err != nil || h.Status != Pending {
+		t.Error(h, err)
+	}
+}
+
+// The days of the horizon share their places with the days before them: what was used on those must not be left over,
+// and what comes back from a day that is over must not be given to a day to come.
+func TestCapacityDaysComeAnew(t *testing.T) {
+	t.Parallel()
+	l := small(t, Config{}, 1, 1, 1000)
+	day := units.Date(noon / 86_400)
+	if err := l.SetCapacity(noon, []CapacityLimit{
+		{0, AnyService, EveryDay, 2}, {0, 0, day + Horizon, 1}, {0, 0, day + 3*Horizon, 0},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	hold := func(at units.Instant, d units.Date) (HoldID, error) {
+		h, err := l.Allocate(&Allocation{
+			At: at, TTL: 300 * 86_400, Stock: []StockClaim{{0, 0, 1}}, Shipments: []ShipmentClaim{{0, 0, d, 1}},
+		})
+		return h.ID, err
+	}
+	first, err := hold(noon, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		if _, err := hold(noon+Horizon*86_400, day+Horizon); (err == nil) != (i < 1) {
+			t.Errorf("a horizon later, hold %d: %v", i, err)
+		}
+	}
+	// The first hold's day is long over.
+	if _, err := l.Release(noon+Horizon*86_400, first, Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if v := l.View(); v.CapacityLeft(0, AnyService, day+Horizon) != 1 || v.CapacityLeft(0, 0, day+Horizon) != 0 {
+		t.Errorf("left after a late release: %d, %d", v.CapacityLeft(0, AnyService, day+Horizon), v.CapacityLeft(0, 0, day+Horizon))
+	}
+	for _, c := range []struct {
+		cycle units.Date
+		want  int
+	}{{2, 2}, {3, 0}, {7, 2}} {
+		at := noon + units.Instant(c.cycle)*Horizon*86_400
+		for i := range 3 {
+			if _, err := hold(at, day+c.cycle*Horizon); (err == nil) != (i < c.want) {
+				t.Errorf("cycle %d, hold %d: %v", c.cycle, i, err)
+			}
+		}
+	}
+}
+
+// Retention: what ended is forgotten, with its request ids, and they are new again.
+func TestRequestsAreForgottenInTime(t *testing.T) {
+	t.Parallel()
+	l := small(t, Config{Retention: 100}, 1, 1, 1_000_000)
+	at := noon
+	for i := range 5000 {
+		r := Request{ID: fmt.Sprint("r", i)}
+		h, err := l.Allocate(&Allocation{Request: r, At: at, TTL: 50, Stock: []StockClaim{{0, 0, 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			if _, err := l.Release(at, h.ID, Request{ID: fmt.Sprint("release", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at++
+	}
+	if n := len(l.state.holds); n > 151 {
+		t.Errorf("%d holds remembered", n)
+	}
+	if n := len(l.state.requests); n > 251 {
+		t.Errorf("%d requests remembered", n)
+	}
+	if err := l.Advance(at + 1000); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.state.holds)+len(l.state.requests)+l.Open() != 0 || l.Stock(0, 0).Held != 0 {
+		t.Errorf("%d holds and %d requests remembered, %d open", len(l.state.holds), len(l.state.requests), l.Open())
+	}
+	if _, ok, err := l.Granted(Request{ID: "r1"}); ok || err != nil {
+		t.Error(ok, err)
+	}
+}
+
+func TestReplayRefusesWhatDoesNotFollow(t *testing.T) {
+	t.Parallel()
+	var events []Event
+	s := NewState(Config{Sink: func(e *Event) { events = append(events, e.Clone()) }})
+	l := Of(s)
+	steps := []error{
+		l.Extend(noon, []string{"w"}, []string{"s"}, []string{"c"}),
+		l.SetCapacity(noon, []CapacityLimit{{0, 0, EveryDay, 3}}),
+		l.AddReceipt(noon, Receipt{0, 0, 4, noon + 5}),
+		l.Advance(noon + 5),
+	}
+	h, err := l.Allocate(&Allocation{
+		At: noon + 5, TTL: 9, Stock: []StockClaim{{0, 0, 1}}, Shipments: []ShipmentClaim{{0, 0, units.Date(noon / 86_400), 1}},
+	})
+	steps = append(steps, err)
+	_, err = l.Confirm(noon+6, h.ID, Request{})
+	_, err2 := l.SetStock(noon+7, Request{}, []StockLevel{{0, 0, 9, 1}})
+	if err := errors.Join(append(steps, err, err2)...); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 7 {
+		t.Fatalf("%d events", len(events))
+	}
+	for i := range events {
+		replayed := NewState(Config{})
+		for j := range i {
+			if err := replayed.Replay(&events[j]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := dump(replayed)
+		for _, spoil := range []func(*Event){
+			func(e *Event) { e.Sequence++ },
+			func(e *Event) { e.At = -1 },
+			func(e *Event) { e.Kind = 0 },
+			func(e *Event) { e.Kind = HoldMoved; e.HoldID = 77 },
+			func(e *Event) {
+				e.Limit.Warehouse, e.Receipt.Quantity, e.Levels, e.HoldID = 5, 99, []StockLevel{{9, 9, 9, 9}}, 9
+				if e.Hold != nil {
+					e.Hold.ID++
+				}
+				if e.Kind == Planned {
+					e.Receipt.SKU = 8
+				}
+				if e.Kind == Extended {
+					e.Sequence = 0
+				}
+			},
+			func(e *Event) {
+				e.Kind, e.Hold = Held, &Hold{ID: 1, Stock: []StockClaim{{5, 5, 1}}, Shipments: []ShipmentClaim{{5, 5, 5, 5}}}
+			},
+		} {
+			e := events[i].Clone()
+			spoil(&e)
+			if err := replayed.Replay(&e); !errors.Is(err, ErrReplay) {
+				t.Errorf("event %d (%v) spoiled: %v", i, e.Kind, err)
+			}
+		}
+		if dump(replayed) != before {
+			t.Errorf("a refused event changed the state")
+		}
+	}
+}
+
+func TestNamesOfStatusesAndKinds(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]bool)
+	for s := Pending; s <= Cancelled; s++ {
+		seen[s.String()] = true
+	}
+	for k := Extended; k <= HoldMoved; k++ {
+		seen[k.String()] = true
+	}
+	if len(seen) != 12 || seen["unknown"] || Status(0).String() != "unknown" || Kind(0).String() != "unknown" {
+		t.Error(seen)
+	}
+}
+
+func TestAllocateAllocatesOnlyTheHold(t *testing.T) {
+	l := small(t, Config{}, 4, 4, 1_000_000)
+	a := Allocation{
+		At: noon, TTL: 60,
+		Stock:     []StockClaim{{1, 2, 1}, {3, 0, 2}},
+		Shipments: []ShipmentClaim{{1, 0, units.Date(noon / 86_400), 1}, {3, 0, units.Date(noon / 86_400), 1}},
+	}
+	// Maps and heaps grow now and then; a hold and its end at steady size cost the record alone.
+	n := testing.AllocsPerRun(2000, func() {
+		h, err := l.Allocate(&a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Release(noon, h.ID, Request{}); err != nil {
+			t.Fatal(err)
+		}
+		a.At += 86_400 * 8 // the ended one is forgotten
+		if a.At > maxInstant/2 {
+			a.At = noon
+		}
+		for i := range a.Shipments {
+			a.Shipments[i].Date = units.Date(a.At / 86_400)
+		}
+	})
+	if n > 1 {
+		t.Errorf("%v allocations a hold, want 1", n)
+	}
+	v := testing.AllocsPerRun(100, func() {
+		view := l.View()
+		_ = view.Units(1, 1)
+	})
+	if v != 0 {
+		t.Errorf("%v allocations a view", v)
+	}
+}
+
+func BenchmarkAllocate(b *testing.B) {
+	const warehouses, skus = 50, 10_000
+	for _, hot := range []bool{false, true} {
+		name := map[bool]string{false: "skus=uniform", true: "skus=hot"}[hot]
+		pick := func(rng *rand.Rand) SKU {
+			if hot {
+				return 0
+			}
+			return SKU(rng.IntN(skus))
+		}
+		hold := func(l *Ledger, rng *rand.Rand) error {
+			a := Allocation{
+				At: noon, TTL: 60,
+				Stock:     []StockClaim{{Warehouse(rng.IntN(warehouses)), pick(rng), 1}, {Warehouse(rng.IntN(warehouses)), pick(rng), 1}},
+				Shipments: []ShipmentClaim{{Warehouse(rng.IntN(warehouses)), 0, units.Date(noon / 86_400), 1}},
+			}
+			_, err := l.Allocate(&a)
+			return err
+		}
+		b.Run(name+"/callers=1", func(b *testing.B) {
+			l := small(b, Config{}, warehouses, skus, 1_000_000_000)
+			rng := rand.New(rand.NewPCG(1, 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := hold(l, rng); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/callers=many", func(b *testing.B) {
+			l := small(b, Config{}, warehouses, skus, 1_000_000_000)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				rng := rand.New(rand.NewPCG(rand.Uint64(), 1))
+				for pb.Next() {
+					if err := hold(l, rng); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}

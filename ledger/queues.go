@@ -1,0 +1,176 @@
+package ledger
+
+import "github.com/allot-engine/allot/units"
+
+// An expiryHeap orders pending holds by when they expire, then by id. Records know their place, so that a hold that is
+// confirmed or released leaves at once and the heap is never larger than the pending holds.
+type expiryHeap struct{ records []*record }
+
+func (h *expiryHeap) first() *record {
+	if len(h.records) == 0 {
+		return nil
+	}
+	return h.records[0]
+}
+
+func (h *expiryHeap) less(i, j int) bool {
+	a, b := h.records[i], h.records[j]
+	return a.Expires < b.Expires || a.Expires == b.Expires && a.ID < b.ID
+}
+
+func (h *expiryHeap) swap(i, j int) {
+	h.records[i], h.records[j] = h.records[j], h.records[i]
+	h.records[i].heap, h.records[j].heap = i, j
+}
+
+func (h *expiryHeap) push(r *record) {
+	r.heap = len(h.records)
+	h.records = append(h.records, r)
+	h.up(r.heap)
+}
+
+// remove takes r out; it does nothing when r is not in the heap.
+func (h *expiryHeap) remove(r *record) {
+	i, last := r.heap, len(h.records)-1
+	if i < 0 {
+		return
+	}
+	h.swap(i, last)
+	h.records[last] = nil
+	h.records = h.records[:last]
+	r.heap = -1
+	if i < last {
+		h.down(i)
+		h.up(i)
+	}
+}
+
+func (h *expiryHeap) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !h.less(i, parent) {
+			return
+		}
+		h.swap(i, parent)
+		i = parent
+	}
+}
+
+func (h *expiryHeap) down(i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(h.records) {
+			return
+		}
+		if child+1 < len(h.records) && h.less(child+1, child) {
+			child++
+		}
+		if !h.less(child, i) {
+			return
+		}
+		h.swap(i, child)
+		i = child
+	}
+}
+
+// planned is a receipt to come; sequence is of the event that planned it.
+type planned struct {
+	Receipt
+	sequence uint64
+}
+
+// A receiptHeap orders inbound receipts by when they arrive, then by when they were planned.
+type receiptHeap struct{ items []planned }
+
+func (h *receiptHeap) first() *planned {
+	if len(h.items) == 0 {
+		return nil
+	}
+	return &h.items[0]
+}
+
+func (h *receiptHeap) less(i, j int) bool {
+	a, b := &h.items[i], &h.items[j]
+	return a.From < b.From || a.From == b.From && a.sequence < b.sequence
+}
+
+func (h *receiptHeap) push(p planned) {
+	h.items = append(h.items, p)
+	for i := len(h.items) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h.less(i, parent) {
+			return
+		}
+		h.items[i], h.items[parent] = h.items[parent], h.items[i]
+		i = parent
+	}
+}
+
+func (h *receiptHeap) pop() planned {
+	top, last := h.items[0], len(h.items)-1
+	h.items[0] = h.items[last]
+	h.items = h.items[:last]
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= last {
+			return top
+		}
+		if child+1 < last && h.less(child+1, child) {
+			child++
+		}
+		if !h.less(child, i) {
+			return top
+		}
+		h.items[i], h.items[child] = h.items[child], h.items[i]
+		i = child
+	}
+}
+
+// A queue remembers things in the order of their time.
+type queue[T any] struct {
+	items []timed[T]
+	head  int
+}
+
+type timed[T any] struct {
+	at   units.Instant
+	item T
+}
+
+func (q *queue[T]) push(at units.Instant, item T) {
+	q.items = append(q.items, timed[T]{at, item})
+}
+
+// pop takes the oldest item if it is at least age seconds old at now.
+func (q *queue[T]) pop(now units.Instant, age int64) (item T, ok bool) {
+	if q.head == len(q.items) || int64(now-q.items[q.head].at) < age {
+		return item, false
+	}
+	item = q.items[q.head].item
+	q.items[q.head] = timed[T]{}
+	q.head++
+	if q.head >= 1024 && q.head*2 >= len(q.items) { // give the used half back
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	return item, true
+}
+
+// names gives out rows.
+type names struct {
+	rows map[string]int32
+	list []string
+}
+
+func (n *names) len() int { return len(n.list) }
+
+func (n *names) add(ids []string) {
+	if n.rows == nil {
+		n.rows = make(map[string]int32, len(ids))
+	}
+	for _, id := range ids {
+		n.rows[id] = int32(len(n.list))
+		n.list = append(n.list, id)
+	}
+}

@@ -1,0 +1,254 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+
+	"github.com/allot-engine/allot/units"
+)
+
+// A Warehouse is the row of a warehouse. Rows are dense positions that one ledger gave to names, in the order in which it
+// met them. They never change while the ledger lives, and mean nothing to another ledger.
+type Warehouse int32
+
+// A SKU is the row of a SKU.
+type SKU int32
+
+// A Service is the row of a carrier's service.
+type Service int32
+
+// AnyService marks the capacity of a warehouse over all its services.
+const AnyService Service = -1
+
+// Limits that the ledger refuses to go beyond.
+const (
+	MaxQuantity = 1_000_000_000   // units in one counter, or shipments in one day
+	MaxClaims   = 100_000         // claims of one hold
+	MaxIDLength = 256             // bytes of a name, an order or a request id
+	YearSeconds = 365 * 24 * 3600 // a hold lives for less
+
+	// Horizon is the number of days, from two days before the latest command (UTC), whose capacity is counted.
+	Horizon = 128
+
+	// Unlimited is the capacity of a day that nobody limited.
+	Unlimited int32 = math.MaxInt32
+
+	// EveryDay sets a capacity for all dates that have no limit of their own.
+	EveryDay units.Date = math.MinInt32
+
+	firstBase  = -2                             // the horizon's first day at the beginning of time
+	maxInstant = units.Instant(253_402_300_799) // the end of year 9999
+)
+
+// A HoldID names a hold in its ledger: 1, 2, 3 and so on.
+type HoldID uint64
+
+// A Status is where a hold is in its life.
+type Status uint8
+
+// The statuses of a hold.
+const (
+	Pending   Status = iota + 1 // holds its claims until it expires
+	Confirmed                   // holds its claims until it is cancelled
+	Released                    // given up while pending
+	Expired                     // not confirmed in time
+	Cancelled                   // given up after it was confirmed
+)
+
+// String returns the status in lower case.
+func (s Status) String() string {
+	switch s {
+	case Pending:
+		return "pending"
+	case Confirmed:
+		return "confirmed"
+	case Released:
+		return "released"
+	case Expired:
+		return "expired"
+	case Cancelled:
+		return "cancelled"
+	default:
+		return "unknown"
+	}
+}
+
+// Holding reports whether a hold in this status has its claims.
+func (s Status) Holding() bool { return s == Pending || s == Confirmed }
+
+// may reports whether a hold may go from status s to status to.
+func (s Status) may(to Status) bool {
+	switch s {
+	case Pending:
+		return to == Confirmed || to == Released || to == Expired
+	case Confirmed:
+		return to == Cancelled
+	default:
+		return false
+	}
+}
+
+// A StockClaim is a claim on units of a SKU in a warehouse. Quantity is 1..MaxQuantity.
+type StockClaim struct {
+	Warehouse Warehouse
+	SKU       SKU
+	Quantity  int32
+}
+
+// A ShipmentClaim is a claim on the capacity of a day. It counts against the warehouse's day and against the service's
+// day in that warehouse. Date is the day the shipments leave, where the warehouse is, and lies within the horizon. Shipments is 1..MaxQuantity.
+type ShipmentClaim struct {
+	Warehouse Warehouse
+	Service   Service
+	Date      units.Date
+	Shipments int32
+}
+
+// A Request makes a command idempotent. The same ID with the same body gets the first answer again; with another
+// body it is refused with ErrRequestReused. A refused command is not remembered. An empty ID turns this off.
+type Request struct {
+	ID   string
+	Body [32]byte // a hash of everything the caller asked for
+}
+
+// An Allocation is the command to hold a plan's claims.
+type Allocation struct {
+	Request   Request
+	At        units.Instant
+	Order     string // the caller's name for what it holds for; may be empty
+	TTL       int64  // seconds until a pending hold expires: at least 1, less than YearSeconds
+	Stock     []StockClaim
+	Shipments []ShipmentClaim
+	Answer    any // kept with the hold and returned to repeated requests; the ledger does not look into it
+}
+
+// A Hold is a granted allocation. Its slices are shared and must not be changed.
+type Hold struct {
+	ID        HoldID
+	Request   Request
+	Order     string
+	Status    Status
+	Granted   units.Instant
+	Expires   units.Instant // when it expires if it is still pending
+	Changed   units.Instant // when it got its status
+	Sequence  uint64        // of the event that granted it
+	Stock     []StockClaim
+	Shipments []ShipmentClaim
+	Answer    any
+}
+
+// A StockLevel sets what is on hand and what is kept back as safety. Both are 0..MaxQuantity.
+type StockLevel struct {
+	Warehouse      Warehouse
+	SKU            SKU
+	OnHand, Safety int32
+}
+
+// A StockChange adds units to what is on hand, or takes them off when Delta is negative.
+type StockChange struct {
+	Warehouse Warehouse
+	SKU       SKU
+	Delta     int32
+}
+
+// A Receipt is inbound stock: Quantity units that are on hand from an instant on.
+type Receipt struct {
+	Warehouse Warehouse
+	SKU       SKU
+	Quantity  int32 // 1..MaxQuantity
+	From      units.Instant
+}
+
+// A CapacityLimit sets how many shipments may leave on a day: of a warehouse, or of one service there.
+type CapacityLimit struct {
+	Warehouse Warehouse
+	Service   Service    // AnyService for the warehouse as a whole
+	Date      units.Date // or EveryDay
+	Shipments int32      // 0..MaxQuantity, or Unlimited
+}
+
+// Stock is the state of one counter. Available = OnHand - Held - Safety, which a correction may have made negative.
+type Stock struct {
+	OnHand, Held, Safety, Available int32
+	Inbound                         int32 // of receipts still to come
+}
+
+// A Shortfall is a stock counter whose holds exceed what is left after a correction: on hand - safety < held.
+type Shortfall struct {
+	Warehouse Warehouse
+	SKU       SKU
+	Missing   int32    // held + safety - on hand
+	Holds     []HoldID // every hold with a claim on it, in ascending order
+}
+
+// A StockResult answers a change of stock.
+type StockResult struct {
+	Sequence   uint64 // of the event
+	Shortfalls []Shortfall
+}
+
+// A Kind says what an event is about.
+type Kind uint8
+
+// The kinds of events, each with the fields of Event that it fills besides Sequence, At, Kind and Request.
+const (
+	Extended  Kind = iota + 1 // Warehouses, SKUs, Services: names that got the next rows
+	StockSet                  // Levels: what is on hand and safety from now on
+	Planned                   // Receipt
+	Arrived                   // Receipt: it is on hand from now on
+	LimitSet                  // Limit
+	Held                      // Hold, HoldID, Status
+	HoldMoved                 // HoldID, Status
+)
+
+// String returns the kind in lower case.
+func (k Kind) String() string {
+	switch k {
+	case Extended:
+		return "extended"
+	case StockSet:
+		return "stock set"
+	case Planned:
+		return "receipt planned"
+	case Arrived:
+		return "receipt arrived"
+	case LimitSet:
+		return "capacity set"
+	case Held:
+		return "held"
+	case HoldMoved:
+		return "hold moved"
+	default:
+		return "unknown"
+	}
+}
+
+// An Event is one change of state. Whatever it points to belongs to the ledger: a sink that wants it later copies it.
+type Event struct {
+	Sequence   uint64 // 1, 2, 3 and so on
+	At         units.Instant
+	Kind       Kind
+	Request    Request // of the command that caused it
+	HoldID     HoldID
+	Status     Status // of the hold after the event
+	Hold       *Hold
+	Levels     []StockLevel
+	Receipt    Receipt
+	Limit      CapacityLimit
+	Warehouses []string
+	SKUs       []string
+	Services   []string
+}
+
+// Clone returns a copy that lasts, for a sink that keeps events.
+func (e *Event) Clone() Event {
+	c := *e
+	if e.Hold != nil {
+		h := *e.Hold
+		h.Stock, h.Shipments = slices.Clone(h.Stock), slices.Clone(h.Shipments)
+		c.Hold = &h
+	}
+	c.Levels = slices.Clone(e.Levels)
+	c.Warehouses, c.SKUs, c.Services = slices.Clone(e.Warehouses), slices.Clone(e.SKUs), slices.Clone(e.Services)
+	return c
+}
