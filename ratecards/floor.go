@@ -1,0 +1,189 @@
+package ratecards
+
+import (
+	"math"
+
+	"github.com/allot-engine/allot/ratecards/lanes"
+	"github.com/allot-engine/allot/units"
+)
+
+// maxFloors bounds the entries of a card's floor.
+const maxFloors = 256
+
+// Floor returns a lower bound of Total: no parcel that weighs w or more costs less by this card, in any zone, on any ship
+// date, to any destination. It costs one load.
+func (c *Card) Floor(w units.Weight) units.Money {
+	return c.floor[min(uint64(w)>>c.floorShift, uint64(len(c.floor)-1))]
+}
+
+// ZoneFloor is Floor for one zone: no parcel that weighs w or more costs less by this card in zone z, on any ship date,
+// to any destination. ok is false where the card prices no such parcel there. It looks at every step from w on, so it is
+// for tables made once.
+func (c *Card) ZoneFloor(z lanes.Zone, w units.Weight) (floor units.Money, ok bool) {
+	if z == 0 || int(z) >= len(c.zones) {
+		return 0, false
+	}
+	list := units.Money(math.MaxInt64)
+	for i := range c.structures {
+		t := c.floorTable(&c.structures[i], int(z))
+		list = min(list, t.least(c, max(w, 1)))
+	}
+	if list == math.MaxInt64 {
+		return 0, false
+	}
+	return c.cheapest(list, int(z)), true
+}
+
+// everyZone stands in for a zone where the least of all is meant.
+const everyZone = 0
+
+// compileFloor fills the floor: for each bucket of weights, the least base price any structure asks of a parcel not
+// lighter than the bucket's lower end, taken through discount, the surcharges that every parcel pays, the lowest fuel
+// percentage, tax and rounding. That is a lower bound because the billable weight is at least the parcel's own, because
+// surcharges are never negative, and because each step from base price to total never falls when the price
+// rises.
+func (c *Card) compileFloor() {
+	top := units.Weight(1)
+	var tables []floorTable
+	for i := range c.structures {
+		t := c.floorTable(&c.structures[i], everyZone)
+		tables = append(tables, t)
+		if n := len(t.ends); n > 1 {
+			top = max(top, t.ends[n-2])
+		}
+		if n := len(t.ends); n > 0 && t.ends[n-1] < maxBillable {
+			top = max(top, t.ends[n-1])
+		}
+	}
+	for top>>c.floorShift >= maxFloors {
+		c.floorShift++
+	}
+	for b := range top>>c.floorShift + 1 {
+		w := max(b<<c.floorShift, 1)
+		list := units.Money(math.MaxInt64)
+		for i := range tables {
+			list = min(list, tables[i].least(c, w))
+		}
+		floor := units.Money(0)
+		switch {
+		case list != math.MaxInt64:
+			floor = c.cheapest(list, everyZone)
+		case b > 0: // nothing so heavy has a price: any bound holds
+			floor = c.floor[b-1]
+		}
+		c.floor = append(c.floor, floor)
+	}
+}
+
+// A floorTable is what compileFloor keeps of a structure.
+type floorTable struct {
+	structure *structure
+	zone      int
+	ends      []units.Weight // of the steps; none: prices do not depend on the weight
+	cells     []units.Money  // by step: least price of this step and all after it that are not by the unit
+}
+
+func (c *Card) floorTable(s *structure, zone int) floorTable {
+	t := floorTable{structure: s, zone: zone, cells: make([]units.Money, len(s.offsets)+1)}
+	t.cells[len(s.offsets)] = math.MaxInt64
+	if s.kind == weightKind {
+		t.ends = s.index.bounds[:len(s.offsets)]
+	}
+	for i := len(s.offsets) - 1; i >= 0; i-- {
+		t.cells[i] = t.cells[i+1]
+		if s.kind == weightKind && s.unit[i].by != 0 {
+			continue
+		}
+		for z, cell := range c.cells[s.offsets[i] : int(s.offsets[i])+len(c.zones)] {
+			if cell != noCell && (zone == everyZone || zone == z) {
+				t.cells[i] = min(t.cells[i], units.Money(cell)*c.minor)
+			}
+		}
+	}
+	return t
+}
+
+// least returns the least base price the structure asks of any parcel that weighs w or more, or math.MaxInt64.
+func (t *floorTable) least(c *Card, w units.Weight) units.Money {
+	s := t.structure
+	if w > s.weight || len(s.offsets) == 0 {
+		return math.MaxInt64
+	}
+	if t.ends == nil {
+		return t.cells[0]
+	}
+	first := s.index.find(w)
+	list := t.cells[first]
+	for i := first; i < len(s.offsets); i++ {
+		unit := &s.unit[i]
+		if unit.by == 0 {
+			continue
+		}
+		from := w // the lightest in the step, whose price by the unit is its least
+		if i > 0 {
+			from = max(w, t.ends[i-1]+1)
+		}
+		n := units.Money(unit.count(uint64(from - s.countsFrom[i])))
+		for z, r := range c.rates[s.offsets[i] : int(s.offsets[i])+len(c.zones)] {
+			if r.rate >= 0 && (t.zone == everyZone || t.zone == z) {
+				list = min(list, c.price(max(r.least, r.start+r.rate*n)))
+			}
+		}
+	}
+	return list
+}
+
+// cheapest takes a base price in a zone, or in any, to the least total it can come to.
+func (c *Card) cheapest(list units.Money, zone int) units.Money {
+	net := list
+	if !c.netted {
+		net = c.net(list)
+	}
+	var plain, fuelable units.Money
+	for i := range c.surcharges {
+		source := &c.source.Surcharges[i]
+		if len(source.When)+len(source.Windows)+len(source.DependsOn) > 0 || source.Group != "" {
+			continue // some parcel escapes it
+		}
+		u := &c.surcharges[i]
+		var m units.Money
+		switch u.kind {
+		case amountFlat:
+			m = u.flat
+		case amountByWeight:
+			m = math.MaxInt64
+			for _, b := range u.byWeight {
+				m = min(m, b.Amount)
+			}
+		case amountByZone:
+			m = math.MaxInt64
+			for z, a := range c.amounts[u.byZone : int(u.byZone)+len(c.zones)] {
+				if a >= 0 && z != 0 && (zone == everyZone || zone == z) {
+					m = min(m, a)
+				}
+			}
+			if m == math.MaxInt64 {
+				m = 0 // the zone is not served; any bound holds
+			}
+		case amountOfValue:
+			m = u.minimum
+		case amountOfBase:
+			m = max(c.money(share(u.percent, net)), u.minimum)
+		}
+		if u.fuelable {
+			fuelable += m
+		} else {
+			plain += m
+		}
+	}
+	fuel := units.Percent(math.MaxInt32)
+	for i := range c.eras {
+		if f := c.eras[i].fuel; f != noFuel {
+			fuel = min(fuel, f)
+		}
+	}
+	if fuel == math.MaxInt32 {
+		fuel = 0
+	}
+	return c.total(list, net, plain, fuelable, fuel)
+}
