@@ -1,0 +1,180 @@
+package engine_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/allot-engine/allot/engine"
+	"github.com/allot-engine/allot/engine/enginetest"
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/units"
+)
+
+// worlds are small enough for the naive search and between them use every rule of the policy.
+func worlds(seed uint64) []enginetest.Config {
+	return []enginetest.Config{
+		{Seed: seed, Warehouses: 6, Services: 5, SKUs: 12, Stocked: 60, Lines: 3, Places: 40},
+		{Seed: seed + 1, Warehouses: 7, Services: 6, SKUs: 10, Stocked: 35, Lines: 3, Places: 40,
+			Policy: network.PolicySource{SplitLines: true, Late: "allow", LateCost: 2 * units.Currency}},
+		{Seed: seed + 2, Warehouses: 6, Services: 4, SKUs: 10, Stocked: 60, Lines: 2, Places: 40, Capacity: true},
+		{Seed: seed + 3, Warehouses: 6, Services: 4, SKUs: 10, Stocked: 60, Lines: 3, Places: 40, Carbon: true, Classes: true},
+		{Seed: seed + 4, Warehouses: 8, Services: 3, SKUs: 10, Stocked: 30, Lines: 3, Places: 40, Classes: true,
+			Policy: network.PolicySource{MaxShipments: 2, SplitCost: units.Cent}},
+		{Seed: seed + 5, Warehouses: 70, Services: 5, SKUs: 10, Stocked: 100, Lines: 1, Places: 40, Classes: true, Capacity: true},
+	}
+}
+
+func TestDecideMatchesTheSpecification(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for i, cfg := range worlds(seed) {
+		w := enginetest.New(cfg)
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		sc := w.Engine.NewScratch()
+		var d engine.Decision
+		outcomes := map[engine.Outcome]int{}
+		for n := range 150 {
+			order, now := w.Order(rng, n*7_919%2_000_000)
+			compare(t, w, sc, &d, &order, now)
+			if t.Failed() {
+				t.Fatalf("world %d, order %d: %+v at %v", i, n, order, now)
+			}
+			outcomes[d.Outcome]++
+		}
+		t.Logf("world %d: %v", i, outcomes)
+		w.Close()
+	}
+}
+
+func compare(t *testing.T, w *enginetest.World, sc *engine.Scratch, d *engine.Decision, order *engine.Order, now units.Instant) {
+	t.Helper()
+	if err := w.Engine.Decide(w.Stock, order, now, sc, d); err != nil {
+		t.Errorf("Decide: %v", err)
+		return
+	}
+	outcome, cost, plan, err := w.Engine.Reference(w.Stock, order, now)
+	if err != nil {
+		t.Errorf("Reference: %v", err)
+		return
+	}
+	if d.Outcome != outcome {
+		t.Errorf("outcome %v, want %v", d.Outcome, outcome)
+		return
+	}
+	if outcome != engine.Planned {
+		return
+	}
+	if got, want := planText(d), referenceText(plan); d.Cost != cost || got != want || d.Certificate.Status != engine.Optimal {
+		t.Errorf("decided %v %v (%v), the specification says %v %v", d.Cost, got, d.Certificate.Status, cost, want)
+	}
+	sum := d.SplitCost
+	for i := range d.Shipments {
+		s := &d.Shipments[i]
+		sum += s.Cost()
+		var terms units.Money
+		for _, term := range plan[i].Terms {
+			terms += term.Amount
+		}
+		if terms != s.Cost() || s.Arrival < s.Pickup || s.Pickup < now || s.LatestOrder != 0 && s.LatestOrder < now {
+			t.Errorf("shipment %d costs %v, its terms sum to %v; %+v", i, s.Cost(), terms, s)
+		}
+	}
+	if sum != d.Cost {
+		t.Errorf("shipments sum to %v, the decision costs %v", sum, d.Cost)
+	}
+}
+
+func planText(d *engine.Decision) (text string) {
+	for _, s := range d.Shipments {
+		text += fmt.Sprintf("[%d by %d: %v %v]", s.Warehouse, s.Service, s.Items, s.Cost())
+	}
+	return text
+}
+
+func referenceText(plan []engine.ReferenceShipment) (text string) {
+	for _, s := range plan {
+		text += fmt.Sprintf("[%d by %d: %v %v]", s.Warehouse, s.Service, s.Items, s.Cost)
+	}
+	return text
+}
+
+func TestDecideAllocatesNothing(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 1, SKUs: 200, Lines: -2, Places: 50})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(1, 1))
+	orders := make([]engine.Order, 500)
+	var now units.Instant
+	for i := range orders {
+		orders[i], now = w.Order(rng, i)
+	}
+	sc := w.Engine.NewScratch()
+	var d engine.Decision
+	decide := func() {
+		for i := range orders {
+			if err := w.Engine.Decide(w.Stock, &orders[i], now, sc, &d); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 50 { // until the lanes of every place are in the cache, which takes them in its own time
+		decide()
+	}
+	if n := testing.AllocsPerRun(20, decide); n > 0 {
+		t.Errorf("%v allocations in %d decisions", n, len(orders))
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	for _, stocked := range []int{5, 30, 50, 100} {
+		for _, warehouses := range []int{10, 50, 100, 1_000, 10_000} {
+			b.Run(fmt.Sprintf("stocked=%d/warehouses=%d", stocked, warehouses), func(b *testing.B) {
+				w := enginetest.New(enginetest.Config{Seed: 1, Warehouses: warehouses, Stocked: stocked, SKUs: 500, Lines: -2, Places: 50})
+				defer w.Close()
+				rng := rand.New(rand.NewPCG(1, 1))
+				orders := make([]engine.Order, 1_000)
+				nows := make([]units.Instant, len(orders))
+				for i := range orders {
+					orders[i], nows[i] = w.Order(rng, i)
+				}
+				sc := w.Engine.NewScratch()
+				var d engine.Decision
+				for range 3 {
+					for i := range orders {
+						_ = w.Engine.Decide(w.Stock, &orders[i], nows[i], sc, &d)
+					}
+				}
+				b.ReportAllocs()
+				i, split := 0, 0
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				start := threadCPU()
+				for b.Loop() {
+					if err := w.Engine.Decide(w.Stock, &orders[i], nows[i], sc, &d); err != nil {
+						b.Fatal(err)
+					}
+					if d.Certificate.States > 0 {
+						split++
+					}
+					if i++; i == len(orders) {
+						i = 0
+					}
+				}
+				b.ReportMetric(float64(threadCPU()-start)/float64(b.N), "cpu-ns/op")
+				b.ReportMetric(float64(split)/float64(b.N), "split/op")
+			})
+		}
+	}
+}
+
+// threadCPU returns the CPU time of the calling thread, which a busy machine does not stretch.
+func threadCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(1 /* RUSAGE_THREAD */, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/solver"
+	"github.com/allot-engine/allot/units"
+)
+
+// ReferenceShipment is one shipment of a reference plan.
+type ReferenceShipment struct {
+	Warehouse, Service int32
+	Items              []Item
+	Cost               units.Money
+	Terms              []Term
+}
+
+// Reference decides an order by the specification alone: every warehouse and service by evaluate, every split by
+// solver.SplitNaive. It knows no lanes cache, no groups, no floors and no memory of earlier orders.
+func (e *Engine) Reference(stock *StockView, order *Order, now units.Instant) (Outcome, units.Money, []ReferenceShipment, error) {
+	sc := e.NewScratch()
+	if err := sc.resolve(stock, order, now); err != nil {
+		return 0, 0, nil, err
+	}
+	policy := &e.snap.Policy
+	most := int(policy.MaxShipments)
+	if cost, plan, ok := sc.reference(sc.items, most); ok {
+		return Planned, cost, plan, nil
+	}
+	if sc.promised && policy.Late == network.LateAllow {
+		sc.late = true
+		if cost, plan, ok := sc.reference(sc.items, most); ok {
+			return Planned, cost, plan, nil
+		}
+	}
+	for _, it := range sc.items {
+		most, total := int32(0), int32(0)
+		for w := range e.snap.Warehouses {
+			if have := stock.available(it.SKU, int32(w)); sc.only < 0 || sc.only == int32(w) {
+				most, total = max(most, have), total+have
+			}
+		}
+		if most < it.Quantity && !(policy.SplitLines && total >= it.Quantity) {
+			return OutOfStock, 0, nil, nil
+		}
+	}
+	sc.late = false
+	if _, _, ok := sc.reference(sc.items, math.MaxInt32); ok {
+		return TooManySplits, 0, nil, nil
+	}
+	sc.late = true
+	if _, _, ok := sc.reference(sc.items, math.MaxInt32); ok && sc.promised {
+		return PromiseMissed, 0, nil, nil
+	}
+	return NotServed, 0, nil, nil
+}
+
+func (sc *Scratch) reference(items []Item, most int) (units.Money, []ReferenceShipment, bool) {
+	e := sc.e
+	byRank := make([]int32, len(e.snap.Warehouses))
+	for w := range byRank {
+		byRank[w] = int32(w)
+	}
+	slices.SortFunc(byRank, func(a, b int32) int {
+		return cmp.Compare(e.snap.Warehouses[a].Rank, e.snap.Warehouses[b].Rank)
+	})
+	bestBy := func(w int32, content []Item) (best evaluation, service int32, ok bool) {
+		for s := range e.snap.Services {
+			ev := sc.evaluate(w, int32(s), content, question{now: sc.now})
+			if ev.killed != None {
+				continue
+			}
+			if !ok || ev.cost < best.cost || ev.cost == best.cost && (ev.arrival < best.arrival ||
+				ev.arrival == best.arrival && e.snap.Services[s].Rank < e.snap.Services[service].Rank) {
+				best, service, ok = ev, int32(s), true
+			}
+		}
+		return best, service, ok
+	}
+	contentOf := func(take []int32) (content []Item) {
+		for i, q := range take {
+			if q > 0 {
+				content = append(content, Item{SKU: items[i].SKU, Quantity: q})
+			}
+		}
+		return content
+	}
+	p := solver.Problem{
+		Warehouses: len(byRank), Lines: len(items), SplitCost: int64(e.snap.Policy.SplitCost),
+		MaxShipments: most,
+		Offer: func(w int, take []int32) (solver.Offer, bool) {
+			ev, service, ok := bestBy(byRank[w], contentOf(take))
+			return solver.Offer{Cost: int64(ev.cost), Arrival: ev.arrival, Service: service}, ok
+		},
+	}
+	if sc.only >= 0 {
+		p.MaxShipments = 1
+	}
+	for _, it := range items {
+		p.Quantity = append(p.Quantity, it.Quantity)
+		p.MaySplit = append(p.MaySplit, e.snap.Policy.SplitLines)
+		for _, w := range byRank {
+			p.Available = append(p.Available, sc.stock.available(it.SKU, w))
+		}
+	}
+	plan, proof := solver.SplitNaive(&p)
+	if proof.Status != solver.Optimal {
+		return 0, nil, false
+	}
+	var shipments []ReferenceShipment
+	for _, s := range plan.Shipments {
+		w, content := byRank[s.Warehouse], contentOf(s.Take)
+		ev, service, _ := bestBy(w, content)
+		shipments = append(shipments, ReferenceShipment{Warehouse: w, Service: service, Items: content, Cost: ev.cost, Terms: ev.terms})
+	}
+	return units.Money(plan.Cost), shipments, true
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/ratecards/lanes"
+	"github.com/allot-engine/allot/units"
+)
+
+// resolve turns the words of an order into rows and columns, once. Every fault of the order is reported at once, its
+// field named as in the API.
+func (sc *Scratch) resolve(stock *StockView, order *Order, now units.Instant) error {
+	sc.faults = faults.List{}
+	sc.stock, sc.now = stock, now
+	sc.resolveLines(order.Lines)
+	sc.row, sc.zone = nil, nil
+	if to, known := sc.destination(order); known {
+		sc.resolveDestination(&to)
+	}
+	sc.resolveServices(order)
+	if sc.row != nil {
+		sc.resolvePromise(&order.Promise)
+	}
+	return sc.faults.Err()
+}
+
+func (sc *Scratch) fault(field, mend, format string, args ...any) {
+	sc.faults.Addf("", 0, 0, field, mend, format, args...)
+}
+
+func (sc *Scratch) resolveLines(lines []Line) {
+	snap := sc.e.snap
+	sc.items = sc.items[:0]
+	if len(lines) == 0 {
+		sc.fault("lines", "order at least one line", "the order has no lines")
+	}
+	if len(lines) > int(snap.Policy.MaxLines) {
+		sc.fault("lines", fmt.Sprintf("send at most %d, or raise the policy's max_lines", snap.Policy.MaxLines), "%d lines", len(lines))
+		return
+	}
+	total := int64(0)
+	for i := range lines {
+		ln := &lines[i]
+		if ln.Quantity < 1 || ln.Quantity > snap.Policy.MaxUnits-total {
+			sc.fault(fmt.Sprintf("lines[%d].quantity", i), fmt.Sprintf("order from 1 to %d units in all", snap.Policy.MaxUnits), "%d units", ln.Quantity)
+			continue
+		}
+		row, ok := snap.SKUs.Row(ln.SKU)
+		if !ok || snap.SKUs.Gone[row] {
+			sc.fault(fmt.Sprintf("lines[%d].sku", i), sc.meant(ln.SKU, snap.SKUs.IDs, "add it to skus.csv, or check the spelling"), "unknown SKU %.100q", ln.SKU)
+			continue
+		}
+		total += ln.Quantity
+		merged := false
+		for j := range sc.items {
+			if sc.items[j].SKU == row {
+				sc.items[j].Quantity += int32(ln.Quantity)
+				merged = true
+				break
+			}
+		}
+		if !merged {
+			sc.items = append(sc.items, Item{SKU: row, Quantity: int32(ln.Quantity)})
+		}
+	}
+}
+
+// meant is a mend for an unknown name. Suggestions are looked for only among few names: a typo must not cost a walk
+// through a million SKUs.
+func (sc *Scratch) meant(got string, known []string, otherwise string) string {
+	if len(known) <= 10_000 {
+		if s := faults.DidYouMean(got, known); s != "" {
+			return s
+		}
+	}
+	return otherwise
+}
+
+// destination returns where an order goes: where it says, or, collected without saying, the warehouse it is collected
+// at. known is false where that is no warehouse, which resolveServices tells.
+func (sc *Scratch) destination(order *Order) (to Destination, known bool) {
+	to = order.To
+	if order.CollectAt == "" || to.Postal != "" || to.Point != nil {
+		return to, true
+	}
+	w, ok := sc.e.snap.Warehouse(order.CollectAt)
+	if !ok {
+		return to, false
+	}
+	at := &sc.e.snap.Warehouses[w]
+	to.Country, to.Postal = at.Country, at.Postal
+	if _, ok := sc.e.snap.Places.Lookup(at.Country, at.Postal); !ok {
+		to.Postal, to.Point = "", &at.Point
+	}
+	return to, true
+}
+
+func (sc *Scratch) resolveDestination(to *Destination) {
+	e, places := sc.e, sc.e.snap.Places
+	country := to.Country
+	if country == "" {
+		country = "US"
+	}
+	var err error
+	switch {
+	case to.Postal != "":
+		at, ok := places.Lookup(country, to.Postal)
+		if !ok {
+			sc.fault("to.postal_code", "check the code, or give latitude and longitude", "no place %.20q in %.10q", to.Postal, country)
+			return
+		}
+		sc.row, err = e.lanesTo(uint64(at)<<1, at, geo.Point{})
+	case to.Point != nil:
+		cell, bad := geo.CellOf(*to.Point)
+		if bad != nil {
+			sc.fault("to.point", "", "%v", bad)
+			return
+		}
+		sc.row, err = e.lanesTo(uint64(cell)<<1|1, -1, *to.Point)
+	default:
+		sc.fault("to", "give a postal code, or latitude and longitude", "the order has no destination")
+		return
+	}
+	if err != nil {
+		sc.fault("to", "", "%v", err)
+		return
+	}
+	sc.zone = sc.row.place.zone
+	if to.TimeZone != "" {
+		if sc.zone, err = e.zone(to.TimeZone); err != nil {
+			sc.fault("to.time_zone", "write an IANA name, as America/New_York", "unknown time zone %.60q", to.TimeZone)
+			sc.zone = sc.row.place.zone
+		}
+	}
+}
+
+// placeOf describes a destination: a postal place, or, where at is -1, a point.
+func (e *Engine) placeOf(at geo.Row, point geo.Point) (place, error) {
+	places := e.snap.Places
+	p := place{point: point}
+	if at < 0 {
+		cell, err := geo.CellOf(point)
+		if err != nil {
+			return p, err
+		}
+		if p.point, err = cell.Point(); err != nil { // of the cell, not of whichever point came first
+			return p, err
+		}
+		near, ok := places.Nearest(p.point)
+		if !ok {
+			return p, fmt.Errorf("no postal place is known near %v", point)
+		}
+		at, p.guessed = near, true
+	} else {
+		p.point = places.Point(at)
+	}
+	p.country, p.postal = places.Country(at), places.Postal(at)
+	p.unit = p.point.Unit()
+	p.region = lanes.RegionOf(p.country, p.postal)
+	zone, err := e.zone(places.TimeZone(at))
+	if err != nil {
+		return p, fmt.Errorf("time zone of %s: %w", p.postal, err)
+	}
+	p.zone = zone
+	return p, nil
+}
+
+func (sc *Scratch) resolveServices(order *Order) {
+	e := sc.e
+	sc.services, sc.only = e.ship, -1
+	if order.CollectAt != "" {
+		w, ok := e.snap.Warehouse(order.CollectAt)
+		if !ok {
+			names := make([]string, len(e.snap.Warehouses))
+			for i := range names {
+				names[i] = e.snap.Warehouses[i].ID
+			}
+			sc.fault("collect_at", sc.meant(order.CollectAt, names, "name a warehouse of the network"), "unknown warehouse %.100q", order.CollectAt)
+		}
+		sc.services, sc.only = e.collect, w
+	}
+	if order.To.Commercial {
+		sc.services &= e.commercial
+	} else {
+		sc.services &= e.residential
+	}
+	if len(order.Services) > 0 {
+		var named uint64
+		for i, id := range order.Services {
+			s, ok := e.snap.Service(id)
+			if !ok {
+				names := make([]string, len(e.snap.Services))
+				for i := range names {
+					names[i] = e.snap.Services[i].ID
+				}
+				sc.fault(fmt.Sprintf("services[%d]", i), sc.meant(id, names, "name a service of the network"), "unknown service %.100q", id)
+				continue
+			}
+			named |= 1 << s
+		}
+		sc.services &= named
+	}
+	if sc.row == nil {
+		return
+	}
+	for s := range e.snap.Services {
+		drop := e.forBusiness[s]
+		if order.To.Commercial {
+			drop = e.forHomes[s]
+		}
+		sc.attrs[s] = sc.row.attrs[s] &^ drop
+	}
+}
+
+// resolvePromise works out the last delivery day of each service that keeps the promise, in the destination's zone.
+func (sc *Scratch) resolvePromise(p *Promise) {
+	snap := sc.e.snap
+	today, _ := sc.zone.Local(sc.now)
+	sc.base = units.Date(int64(sc.now)/secondsADay) - 1
+	sc.horizon = today + units.Date(snap.Policy.PromiseHorizon)
+	sc.promised = !p.IsZero()
+	day, at := sc.horizon, units.EndOfDay
+	switch {
+	case p.Date != 0 && p.Instant != 0:
+		sc.fault("promise", "give one of the two", "both a date and an instant are promised")
+		return
+	case p.Date != 0:
+		if p.Date < today {
+			sc.fault("promise.date", "promise today or a later day", "%v is past: it is %v at the destination", p.Date, today)
+		}
+		day = min(day, p.Date)
+	case p.Instant != 0:
+		if p.Instant < sc.now {
+			sc.fault("promise.instant", "promise a later moment", "%v is past: it is %v", p.Instant, sc.now)
+		}
+		if d, c := sc.zone.Local(p.Instant); d <= day {
+			day, at = d, c
+		}
+	}
+	for s := range snap.Services {
+		sc.deadline[s] = day
+		if snap.Services[s].DeliverBy > at {
+			sc.deadline[s]--
+		}
+	}
+}

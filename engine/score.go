@@ -1,0 +1,493 @@
+package engine
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+
+	"github.com/allot-engine/allot/ratecards/calendar"
+	"github.com/allot-engine/allot/units"
+)
+
+// secondsADay scales dates to the clock of offers.
+const secondsADay = int64(units.EndOfDay)
+
+// daysOf returns what the moment means for a profile, worked out anew only when a cut-off has passed since.
+func (sc *Scratch) daysOf(profile int32) *workday {
+	d := &sc.days[profile]
+	if d.from <= sc.now && sc.now <= d.until {
+		return d
+	}
+	p := &sc.e.snap.Profiles[profile]
+	n := len(p.Pickups)
+	d.from = sc.now
+	d.day, d.at, d.until, d.ok = p.Dock.Ready(sc.now)
+	sc.leaving = append(sc.leaving[:int(sc.leavings)*n], make([]units.Date, n)...)
+	ships := sc.leaving[int(sc.leavings)*n:]
+	for s := range p.Pickups {
+		ships[s] = noShip
+		if d.ok && p.Pickups[s].Calendar != nil {
+			if day, _, ok := p.Pickups[s].Next(d.day, d.at); ok {
+				ships[s] = day
+			}
+		}
+	}
+	for d.leaving = 0; d.leaving < sc.leavings; d.leaving++ {
+		if slices.Equal(sc.leaving[int(d.leaving)*n:][:n], ships) {
+			return d
+		}
+	}
+	sc.leavings++
+	return d
+}
+
+// shipsOf returns the ship dates of a workday by service.
+func (sc *Scratch) shipsOf(d *workday) []units.Date {
+	n := len(sc.e.snap.Services)
+	return sc.leaving[int(d.leaving)*n:][:n]
+}
+
+// inTime returns the largest transit with which a shipment of the service keeps the promise, or -1.
+func (sc *Scratch) inTime(service int32, ship units.Date) int32 {
+	at := int(ship - sc.base)
+	if at < 0 || at >= span {
+		return int32(calendar.MaxTransit(ship, sc.deadline[service], sc.e.snap.Services[service].Linehaul, sc.row.delivery[service]))
+	}
+	r := &sc.reach[int(service)*span+at]
+	if r.epoch != sc.epoch {
+		r.epoch = sc.epoch
+		r.days = int32(calendar.MaxTransit(ship, sc.deadline[service], sc.e.snap.Services[service].Linehaul, sc.row.delivery[service]))
+	}
+	return r.days
+}
+
+// arrival returns the day a shipment arrives, and the moment on the destination's own clock.
+func (sc *Scratch) arrival(service int32, ship units.Date, transit uint8) (units.Date, int64, bool) {
+	svc := &sc.e.snap.Services[service]
+	day, ok := calendar.Arrive(ship, int(transit), svc.Linehaul, sc.row.delivery[service])
+	if !ok || day > sc.horizon {
+		return 0, 0, false
+	}
+	return day, int64(day)*secondsADay + int64(svc.DeliverBy), true
+}
+
+// packFor returns the content in parcels under the service's limits.
+func (sc *Scratch) packFor(c *content, service int32) *packing {
+	class := sc.e.limitOf[service]
+	if c.packed>>class&1 == 0 {
+		for len(c.packs) <= int(class) {
+			c.packs = append(c.packs, packing{})
+		}
+		sc.packer.pack(&c.packs[class], c.items, &sc.e.limits[class])
+		c.packed |= 1 << class
+	}
+	return &c.packs[class]
+}
+
+// freight returns the price of a content's parcels by a service on a ship date, cartons included.
+func (sc *Scratch) freight(c *content, service int32, ship units.Date, l *lane) (units.Money, bool) {
+	pack := sc.packFor(c, service)
+	if !pack.ok {
+		return 0, false
+	}
+	tariff := sc.e.snap.Services[service].Tariff
+	if tariff == nil {
+		return pack.boxes, true
+	}
+	if at := int(ship - sc.base); c.id == 0 && len(pack.parcels) == 1 && at >= 0 && at < span {
+		p := &sc.prices[int(service)*span+at]
+		if p.epoch != sc.epoch {
+			p.epoch, p.ok = sc.epoch, false
+			if card := tariff.At(ship); card != nil {
+				card.Prepare(&p.quote, &pack.parcels[0].Parcel, sc.attrs[service], ship)
+				p.ok = true
+			}
+		}
+		if !p.ok {
+			return 0, false
+		}
+		price, ok := p.quote.Total(l.of(p.quote.Light))
+		return price + pack.boxes, ok
+	}
+	card := tariff.At(ship)
+	if card == nil {
+		return 0, false
+	}
+	sum := pack.boxes
+	for i := range pack.parcels {
+		card.Prepare(&sc.prepared, &pack.parcels[i].Parcel, sc.attrs[service], ship)
+		price, ok := sc.prepared.Total(l.of(sc.prepared.Light))
+		if !ok {
+			return 0, false
+		}
+		sum += price
+	}
+	return sum, true
+}
+
+// weigh works out the weight tier that bounds a content's parcels from below. Where some service takes more than one
+// parcel for it, nothing is known and the tier is that of nothing, whose floors are those of one parcel.
+func (sc *Scratch) weigh(c *content) {
+	c.tier = 0
+	least := units.Weight(math.MaxInt64)
+	for class := range sc.e.limits {
+		pack := sc.packFor(c, sc.e.limitService[class])
+		if !pack.ok {
+			continue
+		}
+		if len(pack.parcels) != 1 {
+			return
+		}
+		least = min(least, pack.parcels[0].Weight)
+	}
+	c.tier = tierOf(least)
+}
+
+// offerFrom returns the best that the services of a view make of a content for at most limit, leaving on the dates of a
+// workday, capacity aside.
+func (sc *Scratch) offerFrom(c *content, v *view, d *workday, limit units.Money) offer {
+	e := sc.e
+	sc.scored++
+	best := offer{price: limit}
+	n := len(e.snap.Services)
+	ships, row := sc.shipsOf(d), sc.row.lanes[v.lanes:][:n]
+	floors := e.zoneFloors[c.tier*n*e.zoneCount:]
+	for set := v.services & sc.services; set != 0; set &= set - 1 {
+		s := bits.TrailingZeros64(set)
+		l := &row[s]
+		if floors[s*e.zoneCount+int(l.zone)] > best.price && (l.light == l.zone || floors[s*e.zoneCount+int(l.light)] > best.price) {
+			continue
+		}
+		if ship := ships[s]; ship != noShip {
+			sc.offerBy(&best, c, int32(s), ship, l)
+		}
+	}
+	return best
+}
+
+// offerBy puts the offer of one service on a ship date in best's place where it is better.
+func (sc *Scratch) offerBy(best *offer, c *content, s int32, ship units.Date, l *lane) {
+	svc := &sc.e.snap.Services[s]
+	if c.classes&^svc.Classes != 0 {
+		return
+	}
+	late := int32(l.transit) > sc.inTime(s, ship)
+	if late && !sc.late {
+		return
+	}
+	price, ok := sc.freight(c, s, ship, l)
+	price += svc.PerShipment
+	if !ok || price > best.price {
+		return
+	}
+	day, arrival, ok := sc.arrival(s, ship, l.transit)
+	if !ok {
+		return
+	}
+	if late {
+		price += sc.e.snap.Policy.LateCost * units.Money(day-sc.deadline[s])
+		if price > best.price {
+			return
+		}
+	}
+	if !best.ok || price < best.price || price == best.price && (arrival < best.arrival ||
+		arrival == best.arrival && svc.Rank < sc.e.snap.Services[best.service].Rank) {
+		*best = offer{price: price, arrival: arrival, service: s, ship: ship, ok: true}
+	}
+}
+
+// offerOf is offerFrom, worked out once for an order, content and set of ship dates unless the limit was too low to tell.
+func (sc *Scratch) offerOf(c *content, view, profile int32, limit units.Money) offer {
+	v, d := &sc.row.views[view], sc.daysOf(profile)
+	if d.leaving >= maxLeavings {
+		return sc.offerFrom(c, v, d, limit)
+	}
+	at := view*maxLeavings + d.leaving
+	if c.id == 0 {
+		o := &sc.offers[at]
+		if o.epoch != sc.epoch || !o.ok && o.price < limit {
+			o.epoch, o.offer = sc.epoch, sc.offerFrom(c, v, d, limit)
+		}
+		return o.offer
+	}
+	key := uint64(c.id)<<32 | uint64(at)
+	o, known := sc.split[key]
+	if !known || !o.ok && o.price < limit {
+		o = sc.offerFrom(c, v, d, limit)
+		sc.split[key] = o
+	}
+	return o
+}
+
+// offerAt returns the best offer of one warehouse for a content and what it costs with handling, if that is at most
+// limit. Stock is not looked at.
+func (sc *Scratch) offerAt(c *content, w int32, limit units.Money) (offer, units.Money) {
+	view, own := sc.row.viewOf[w], sc.e.sites[w].of(c)
+	if view < 0 || sc.only >= 0 && sc.only != w || sc.row.floorsOf(c.tier)[view] > limit-own {
+		return offer{}, 0
+	}
+	o := sc.offerWithin(c, w, limit-own)
+	return o, o.price + own
+}
+
+// offerWithin is offerAt for a price without handling of at most limit, from a warehouse that has a view.
+func (sc *Scratch) offerWithin(c *content, w int32, limit units.Money) offer {
+	site := &sc.e.sites[w]
+	if c.classes&^site.classes != 0 {
+		return offer{}
+	}
+	var o offer
+	if sc.e.carbon || site.limited && !sc.roomForAll(w) {
+		o = sc.offerOwn(c, w)
+	} else {
+		o = sc.offerOf(c, sc.row.viewOf[w], site.profile, limit)
+	}
+	if o.price > limit {
+		o.ok = false
+	}
+	return o
+}
+
+// roomForAll tells whether the warehouse ships by every service on the date its group does, so that the offer of the
+// group is its own.
+func (sc *Scratch) roomForAll(w int32) bool {
+	ships := sc.shipsOf(sc.daysOf(sc.e.sites[w].profile))
+	for set := sc.row.views[sc.row.viewOf[w]].services & sc.services; set != 0; set &= set - 1 {
+		s := int32(bits.TrailingZeros64(set))
+		if ships[s] != noShip && sc.capacityOf(w, s, ships[s]) != None {
+			return false
+		}
+	}
+	return true
+}
+
+// capacityOf tells whether the day of a warehouse and of a service there take one more shipment, or which is full.
+func (sc *Scratch) capacityOf(w, service int32, ship units.Date) Constraint {
+	wh, svc := &sc.e.snap.Warehouses[w], &sc.e.snap.Services[service]
+	if wh.DailyCapacity >= 0 {
+		left := wh.DailyCapacity
+		if sc.stock.Capacity != nil {
+			left = sc.stock.Capacity.WarehouseLeft(w, ship)
+		}
+		if left <= 0 {
+			return WarehouseFull
+		}
+	}
+	if svc.DailyCapacity >= 0 {
+		left := svc.DailyCapacity
+		if sc.stock.Capacity != nil {
+			left = sc.stock.Capacity.ServiceLeft(w, service, ship)
+		}
+		if left <= 0 {
+			return ServiceFull
+		}
+	}
+	return None
+}
+
+// shipFrom returns the first ship date on which the warehouse hands over to the service and both have room, from the
+// group's own on.
+func (sc *Scratch) shipFrom(w, service int32) (units.Date, Constraint) {
+	profile := sc.e.sites[w].profile
+	ship := sc.shipsOf(sc.daysOf(profile))[service]
+	pickups := &sc.e.snap.Profiles[profile].Pickups[service]
+	why := NoPickup
+	for ship != noShip && ship <= sc.horizon {
+		if why = sc.capacityOf(w, service, ship); why == None {
+			return ship, None
+		}
+		next, _, ok := pickups.Next(ship+1, 0)
+		if !ok {
+			break
+		}
+		ship = next
+	}
+	return 0, why
+}
+
+// offerOwn is the best offer of a warehouse that the offer of its group does not tell: its days are filling up, or
+// its distance counts. It looks at every service by itself.
+func (sc *Scratch) offerOwn(c *content, w int32) offer {
+	best := offer{price: unreachable}
+	v := &sc.row.views[sc.row.viewOf[w]]
+	for set := v.services & sc.services; set != 0; set &= set - 1 {
+		s := int32(bits.TrailingZeros64(set))
+		ship, why := sc.shipFrom(w, s)
+		if why != None {
+			continue
+		}
+		one := offer{price: unreachable}
+		sc.offerBy(&one, c, s, ship, &sc.row.lanes[v.lanes+s])
+		if !one.ok {
+			continue
+		}
+		one.price += sc.e.carbonCost(c, w, s, &sc.row.place)
+		if !best.ok || one.price < best.price || one.price == best.price && (one.arrival < best.arrival ||
+			one.arrival == best.arrival && sc.e.snap.Services[s].Rank < sc.e.snap.Services[best.service].Rank) {
+			best = one
+		}
+	}
+	return best
+}
+
+// few is the number of candidates up to which a look at each beats the walk through the groups.
+const few = 48
+
+// single finds the best way to ship the whole order from one warehouse. candidates is the number of warehouses that
+// have some of every item.
+func (sc *Scratch) single() (best chosen, found bool, candidates int32) {
+	candidates = sc.intersect()
+	best = chosen{cost: unreachable}
+	switch {
+	case candidates == 0:
+	case candidates <= few || sc.e.carbon || sc.only >= 0:
+		found = sc.singleOfFew(&best)
+	default:
+		found = sc.singleOfMany(&best)
+	}
+	return best, found, candidates
+}
+
+// singleOfFew looks at every candidate: at the one with the lowest floor first, for what it costs rules out most.
+func (sc *Scratch) singleOfFew(best *chosen) (found bool) {
+	c := &sc.whole
+	sc.shortlist = sc.shortlist[:0]
+	floors := sc.row.floorsOf(c.tier)
+	first := 0
+	for i, word := range sc.cand {
+		for ; word != 0; word &= word - 1 {
+			w := int32(i*64 + bits.TrailingZeros64(word))
+			if view := sc.row.viewOf[w]; view >= 0 && (sc.only < 0 || sc.only == w) && sc.hasAll(w) {
+				own := sc.e.sites[w].of(c)
+				floor := own + floors[view]
+				sc.shortlist = append(sc.shortlist, candidate{floor: floor, own: own, warehouse: w})
+				if floor < sc.shortlist[first].floor {
+					first = len(sc.shortlist) - 1
+				}
+			}
+		}
+	}
+	if len(sc.shortlist) == 0 {
+		return false
+	}
+	found = sc.consider(best, c, sc.shortlist[first].warehouse, sc.shortlist[first].own)
+	for i := range sc.shortlist {
+		if one := &sc.shortlist[i]; i != first && one.floor <= best.cost {
+			found = sc.consider(best, c, one.warehouse, one.own) || found
+		}
+	}
+	return found
+}
+
+// singleOfMany walks through the views, the ones with the lowest floors first, their groups, and in each the
+// warehouses with the least handling first, as long as they can still be better.
+func (sc *Scratch) singleOfMany(best *chosen) (found bool) {
+	c := &sc.whole
+	floors := sc.row.floorsOf(c.tier)
+	for i := range sc.row.views {
+		v := &sc.row.views[i]
+		if floors[i]+v.handling.of(c) > best.cost {
+			continue
+		}
+		for j := v.first; j < v.last; j++ {
+			found = sc.singleOfGroup(best, floors[i], &sc.row.groups[j]) || found
+		}
+	}
+	return found
+}
+
+// singleOfGroup is singleOfMany in one group, whose parcels cost at least floor.
+func (sc *Scratch) singleOfGroup(best *chosen, floor units.Money, g *group) (found bool) {
+	c := &sc.whole
+	least := g.handling.of(c)
+	if floor+least > best.cost {
+		return false
+	}
+	if !sc.e.anyLimited { // a full day may push a warehouse to a ship date with other prices; floors hold on all
+		o := sc.offerOf(c, g.view, g.profile, best.cost-least)
+		if !o.ok || o.price+least > best.cost {
+			return false
+		}
+		floor = o.price
+	}
+	floor += least - g.handling.base
+	for _, w := range sc.row.members[g.first:g.last] {
+		site := &sc.e.sites[w]
+		if floor+site.base > best.cost {
+			break // members are in order of base
+		}
+		if sc.cand[w/64]>>(w%64)&1 == 1 && sc.hasAll(w) {
+			found = sc.consider(best, c, w, site.of(c)) || found
+		}
+	}
+	return found
+}
+
+// hasAll tells whether a warehouse has all the units of every item.
+func (sc *Scratch) hasAll(w int32) bool {
+	for _, it := range sc.items {
+		if sc.stock.available(it.SKU, w) < it.Quantity {
+			return false
+		}
+	}
+	return true
+}
+
+// oneParcel tells whether every service takes the whole order as one parcel, and hence any part of it.
+func (sc *Scratch) oneParcel() bool {
+	for class := range sc.e.limits {
+		pack := sc.packFor(&sc.whole, sc.e.limitService[class])
+		if !pack.ok || len(pack.parcels) != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// consider puts a warehouse, which has the stock and a group, in best's place where it ships the content better. own is
+// what it asks for handling it.
+func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) bool {
+	o := sc.offerWithin(c, w, best.cost-own)
+	if !o.ok {
+		return false
+	}
+	cost := o.price + own
+	if cost < best.cost || o.arrival < best.offer.arrival ||
+		o.arrival == best.offer.arrival && sc.e.snap.Warehouses[w].Rank < sc.e.snap.Warehouses[best.warehouse].Rank {
+		*best = chosen{warehouse: w, content: c, offer: o, cost: cost}
+	}
+	return true
+}
+
+// intersect sets cand to the warehouses that have some of every item and counts them.
+func (sc *Scratch) intersect() int32 {
+	words := sc.stock.Words
+	if cap(sc.cand) < words {
+		sc.cand = make([]uint64, words)
+	}
+	sc.cand = sc.cand[:words]
+	n := 0
+	first := sc.stock.Stocked[int(sc.items[0].SKU)*words:][:words]
+	if len(sc.items) == 1 {
+		for i := range first {
+			sc.cand[i] = atomic.LoadUint64(&first[i])
+			n += bits.OnesCount64(sc.cand[i])
+		}
+		return int32(n)
+	}
+	second := sc.stock.Stocked[int(sc.items[1].SKU)*words:][:words]
+	for i := range first {
+		sc.cand[i] = atomic.LoadUint64(&first[i]) & atomic.LoadUint64(&second[i])
+		n += bits.OnesCount64(sc.cand[i])
+	}
+	for _, it := range sc.items[2:] {
+		n = 0
+		more := sc.stock.Stocked[int(it.SKU)*words:][:words]
+		for i := range more {
+			sc.cand[i] &= atomic.LoadUint64(&more[i])
+			n += bits.OnesCount64(sc.cand[i])
+		}
+	}
+	return int32(n)
+}

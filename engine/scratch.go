@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/ratecards"
+	"github.com/allot-engine/allot/ratecards/calendar"
+	"github.com/allot-engine/allot/ratecards/lanes"
+	"github.com/allot-engine/allot/solver"
+	"github.com/allot-engine/allot/units"
+)
+
+// A Scratch is the working memory of one caller. It keeps what it has grown to, so that deciding allocates nothing in
+// steady state. It is made by Engine.NewScratch, serves that engine only, and must not be used by two calls at once.
+type Scratch struct {
+	e      *Engine
+	faults faults.List
+
+	// The order at hand.
+	stock    *StockView
+	now      units.Instant
+	base     units.Date // a date before any on which the order can leave
+	row      *laneRow
+	zone     *calendar.Zone                  // of the destination
+	items    []Item                          // what is to be filled: one item a SKU
+	services uint64                          // that the order may use
+	only     int32                           // the one warehouse that may ship, -1 for any
+	deadline [network.MaxServices]units.Date // last day on which a service's delivery keeps the promise
+	attrs    [network.MaxServices]lanes.Mask // of the destination, for the kind of address
+	promised bool
+	late     bool       // this search may be late, at a price
+	horizon  units.Date // last day of delivery that is looked at
+
+	// What the moment means, kept from order to order while it holds.
+	days     []workday    // by profile
+	leaving  []units.Date // [workday.leaving*services + service]: ship dates, each set of them once
+	leavings int32
+
+	// What is worked out once an order.
+	epoch       uint32
+	whole       content
+	contents    []*content // of split plans, reused
+	used        int
+	lightest    int         // weight tier of the lightest piece, 0 where it is not known
+	limit       units.Money // of one shipment of a split plan
+	take        []int32
+	from        []int32
+	lineTiers   []int            // by item: the weight tier of a piece of it
+	lineFloors  []units.Money    // by item: what a piece of it costs at least from where it lies, in time
+	groupFloors []units.Money    // the same from the group at hand
+	usable      []int32          // [source*items + item] units a source can give, in the order they were found
+	enough      []int64          // by item: units of all sources, or the most of one where lines are not split
+	byTake      map[uint64]int32 // hash of a take vector to position in contents
+	reach       []reachable      // [service*span + ship-base]
+	prices      []priced         // likewise, for the whole order as one parcel
+	offers      []stamped        // by group, for the whole order
+	split       map[uint64]offer // content and group to offer, for parts of the order
+	cand        []uint64
+	prepared    ratecards.Prepared
+	packer      packer
+	scored      int64
+
+	problem   solver.Problem
+	solver    solver.Scratch
+	plan      solver.Plan
+	shortlist []candidate
+	sources   []int32 // warehouse rows of the split problem, by rank
+	best      []chosen
+}
+
+// span is how many ship dates from Scratch.base on are kept; later ones are worked out each time.
+const span = 16
+
+// A workday is what the moment of an order means for a profile of warehouses.
+type workday struct {
+	from, until units.Instant // the moments for which this holds
+	day         units.Date    // ready
+	at          units.Clock
+	ok          bool
+	leaving     int32 // position of its ship dates among Scratch.leaving
+}
+
+// maxLeavings is how many different sets of ship dates have their offers remembered. The days of all warehouses seldom
+// make more than a handful: today's pickups or tomorrow's.
+const maxLeavings = 16
+
+const noShip units.Date = -1 << 31
+
+// A reachable is the largest transit with which a service keeps the promise from a ship date.
+type reachable struct {
+	epoch uint32
+	days  int32 // -1: none
+}
+
+// A priced is the whole order as one parcel, prepared for a service and a ship date.
+type priced struct {
+	epoch uint32
+	ok    bool
+	quote ratecards.Prepared
+}
+
+// An offer is the best that any service makes of a content from the warehouses of a view whose parcels leave on the same
+// dates, handling aside.
+type offer struct {
+	price   units.Money // freight, cartons, per-shipment charges, lateness
+	arrival int64       // seconds on the destination's own clock; smaller is earlier
+	service int32
+	ship    units.Date
+	ok      bool
+}
+
+type stamped struct {
+	epoch       uint32
+	timelyEpoch uint32
+	timely      bool // some service is in time, or may be late
+	offer
+}
+
+// A candidate is a warehouse that has the whole order and what shipping it from there costs at least.
+type candidate struct {
+	floor, own units.Money // own is its handling
+	warehouse  int32
+}
+
+// A chosen is one shipment of the best plan so far.
+type chosen struct {
+	warehouse int32
+	content   *content
+	offer     offer
+	cost      units.Money
+}
+
+// A content is what one shipment holds.
+type content struct {
+	id      int32 // 0 for the whole order
+	items   []Item
+	lines   int32 // items with a quantity
+	units   int64
+	weight  units.Weight // of the goods, cartons aside
+	classes uint32
+	packs   []packing // by limit class
+	packed  uint64    // bit per limit class that packs holds already
+	tier    int       // of the lightest parcel it makes; 0 where it makes several
+}
+
+// NewScratch returns working memory for one caller of the engine.
+func (e *Engine) NewScratch() *Scratch {
+	services := len(e.snap.Services)
+	sc := &Scratch{
+		e:      e,
+		days:   make([]workday, len(e.snap.Profiles)),
+		reach:  make([]reachable, services*span),
+		prices: make([]priced, services*span),
+		byTake: map[uint64]int32{},
+		split:  map[uint64]offer{},
+		packer: newPacker(e.snap, e.volume),
+	}
+	for i := range sc.days {
+		sc.days[i] = workday{from: 1, until: 0}
+	}
+	sc.problem.Offer = sc.offerTake
+	sc.problem.Floor = sc.floorTake
+	return sc
+}
