@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/ratecards"
 	"github.com/allot-engine/allot/ratecards/calendar"
 	"github.com/allot-engine/allot/ratecards/lanes"
 	"github.com/allot-engine/allot/solver"
@@ -35,8 +38,9 @@ type Engine struct {
 	limitOf      []int32 // by service
 	limitService []int32 // by limit: one of its services
 	anyLimited   bool
-	carbon       bool   // a gram of CO2e costs something
-	ship         uint64 // services of kind Ship
+	dimensional  []*ratecards.Card // one of each set of dimensional-weight rules that cards have
+	carbon       bool              // a gram of CO2e costs something
+	ship         uint64            // services of kind Ship
 	collect      uint64
 	residential  uint64 // services for residences
 	commercial   uint64
@@ -112,6 +116,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 			}
 		}
 		e.forHomes, e.forBusiness = append(e.forHomes, homes), append(e.forBusiness, business)
+		e.addDimensional(svc)
 		e.limitOf = append(e.limitOf, e.limitClass(limitsOf(svc), int32(i)))
 	}
 	e.makeZoneFloors()
@@ -133,6 +138,17 @@ func (e *Engine) limitClass(l limit, service int32) int32 {
 	e.limits = append(e.limits, l)
 	e.limitService = append(e.limitService, service)
 	return int32(len(e.limits) - 1)
+}
+
+// addDimensional keeps the service's cards whose dimensional-weight rules no card yet has.
+func (e *Engine) addDimensional(svc *network.Service) {
+	for _, card := range svc.Tariff.Cards() {
+		if !slices.ContainsFunc(e.dimensional, func(c *ratecards.Card) bool {
+			return reflect.DeepEqual(c.Source().Dimensional, card.Source().Dimensional)
+		}) {
+			e.dimensional = append(e.dimensional, card)
+		}
+	}
 }
 
 // limitsOf returns what every card of a service takes: parcels are packed to suit all of them.

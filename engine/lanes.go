@@ -45,7 +45,6 @@ const noTransit = math.MaxUint8
 // each other share one.
 type view struct {
 	services    uint64   // that go from them to the place
-	lanes       int32    // position of the first service's lane in laneRow.lanes
 	first, last int32    // its groups, a run in laneRow.groups
 	handling    handling // the least of each part among its warehouses
 }
@@ -58,16 +57,32 @@ type group struct {
 	handling    handling // the least of each part among them
 }
 
-// tiers are the weights at which a place's floors are known. A parcel's floor is that of the last tier not above it.
-const tiers = 24
+// tiers are the weights at which floors are known. A parcel's floor is that of the last tier not above its weight.
+const tiers = 16
 
 var tierWeights = func() (w [tiers]units.Weight) {
-	for i, ounces := range [tiers]units.Weight{0, 4, 8, 12, 16, 2 * 16, 3 * 16, 4 * 16, 5 * 16, 6 * 16, 7 * 16, 8 * 16, 9 * 16,
-		10 * 16, 12 * 16, 15 * 16, 18 * 16, 20 * 16, 25 * 16, 30 * 16, 40 * 16, 50 * 16, 70 * 16, 100 * 16} {
+	for i, ounces := range [tiers]units.Weight{0, 4, 8, 16, 2 * 16, 3 * 16, 4 * 16, 5 * 16, 7 * 16, 10 * 16, 15 * 16, 20 * 16, 30 * 16, 40 * 16, 50 * 16, 70 * 16} {
 		w[i] = ounces * units.Ounce
 	}
 	return w
 }()
+
+// speeds are how fast services must be for a floor to count them: those with a transit of at most 0 to speeds-2 days,
+// and, the last, all. When ground is too slow for an order, its price says nothing about it.
+const speeds = 7
+
+const anySpeed = speeds - 1
+
+// A floor is a lower bound of a price in 1,024 micros, rounded down, so that the floors of a place fit where the lanes
+// do; a tenth of a cent rules out as much as a micro.
+type floor int32
+
+// noFloor is the floor where nothing goes.
+const noFloor floor = math.MaxInt32
+
+func floorOf(m units.Money) floor { return floor(min(m>>10, units.Money(noFloor))) }
+
+func (f floor) money() units.Money { return units.Money(f) << 10 }
 
 func tierOf(w units.Weight) int {
 	t := 0
@@ -79,25 +94,29 @@ func tierOf(w units.Weight) int {
 
 // A laneRow is everything about a place that does not depend on the order: one lane for each view of it and service. It
 // is immutable and shared.
+//
+// Few rows are in the processor's caches when they are asked for, so what every order reads stands first and close
+// together: viewOf, one run of byView, and a run of lanes for each view that is priced.
 type laneRow struct {
-	place    place
-	viewOf   []int32 // by warehouse row: its view, -1 for one that no service leaves for here
-	views    []view  // the cheapest floors first
-	groups   []group // view by view
-	members  []int32 // warehouse rows, group by group, the cheapest handling first
-	lanes    []lane  // [view.lanes + service]
-	attrs    []lanes.Mask
-	delivery []*calendar.Calendar // by service: the days it delivers here
-	services uint64               // that deliver here at all
-	floors   [tiers]units.Money   // what any parcel at least so heavy as the tier costs at least, from anywhere
-	byTier   []units.Money        // [tier*views + view] the same from a view; a tier stands together, since an order needs no other
-	handling units.Money          // least handling of any shipment from anywhere
+	viewOf    []int16               // by warehouse row: its view, -1 for one that no service leaves for here
+	byView    []floor               // [(speed*tiers+tier)*views + view]: what any parcel at least so heavy costs at least from a view
+	lanes     []lane                // [view*services + service]
+	services  uint64                // that deliver here at all
+	otherDays uint64                // services that deliver here on other days than elsewhere: those of delivery
+	handling  units.Money           // least handling of any shipment from anywhere
+	floors    [speeds * tiers]floor // the least of byView for each speed and tier
+	attrs     [2][]lanes.Mask       // by service, for residences and for businesses
+	delivery  []*calendar.Calendar  // by service: the days it delivers here
+	views     []view                // the cheapest floors first
+	groups    []group               // view by view
+	members   []int32               // warehouse rows, group by group, the cheapest handling first
+	place     place
 }
 
 func (r *laneRow) bytes() int64 {
-	return int64(unsafe.Sizeof(*r)) + 4*int64(len(r.viewOf)+len(r.members)) + 8*int64(len(r.byTier)) + int64(len(r.groups))*int64(unsafe.Sizeof(group{})) +
+	return int64(unsafe.Sizeof(*r)) + 2*int64(len(r.viewOf)) + 4*int64(len(r.members)) + 4*int64(len(r.byView)) + int64(len(r.groups))*int64(unsafe.Sizeof(group{})) +
 		int64(len(r.views))*int64(unsafe.Sizeof(view{})) +
-		int64(len(r.lanes))*int64(unsafe.Sizeof(lane{})) + 12*int64(len(r.attrs))
+		int64(len(r.lanes))*int64(unsafe.Sizeof(lane{})) + 16*int64(len(r.attrs[0]))
 }
 
 // lane works out one lane. It returns the constraint that rules it out, or None.
@@ -167,18 +186,21 @@ func (e *Engine) newLaneRow(p place) *laneRow {
 	snap := e.snap
 	services := len(snap.Services)
 	r := &laneRow{
-		place: p, viewOf: make([]int32, len(snap.Warehouses)), attrs: make([]lanes.Mask, services),
+		place: p, viewOf: make([]int16, len(snap.Warehouses)),
 		delivery: make([]*calendar.Calendar, services), handling: unreachable,
 	}
 	for s := range snap.Services {
 		svc := &snap.Services[s]
+		var attrs lanes.Mask
 		if svc.Attrs != nil {
-			r.attrs[s] = svc.Attrs.Of(p.country, p.postal)
+			attrs = svc.Attrs.Of(p.country, p.postal)
 		}
+		r.attrs[0], r.attrs[1] = append(r.attrs[0], attrs&^e.forBusiness[s]), append(r.attrs[1], attrs&^e.forHomes[s])
 		r.delivery[s] = svc.Delivery
 		for _, by := range svc.ByArea {
-			if by.Mask&r.attrs[s] != 0 {
+			if by.Mask&attrs != 0 {
 				r.delivery[s] = by.Calendar
+				r.otherDays |= 1 << s
 				break
 			}
 		}
@@ -222,7 +244,7 @@ func (e *Engine) newLaneRow(p place) *laneRow {
 		if !ok {
 			v = int32(len(r.views))
 			views[string(key)] = v
-			r.views = append(r.views, view{lanes: int32(len(r.lanes)), services: reach, handling: e.sites[w].handling})
+			r.views = append(r.views, view{services: reach, handling: e.sites[w].handling})
 			r.lanes = append(r.lanes, row...)
 		}
 		g, ok := groups[[2]int32{v, wh.Profile}]
@@ -250,28 +272,33 @@ func flag(b bool) byte {
 // order sorts views by what they cost at least, groups by view, and members by handling, and works out the floors.
 func (r *laneRow) order(e *Engine, of [][]int32) {
 	n := len(r.views)
-	least := make([]units.Money, tiers*n)
-	for t := range tiers {
-		r.floors[t] = unreachable
-		for i := range r.views {
-			least[t*n+i] = e.floor(r, &r.views[i], t)
-			r.floors[t] = min(r.floors[t], least[t*n+i])
+	least := make([]floor, speeds*tiers*n)
+	for i := range r.views {
+		r.viewFloors(e, i, least)
+	}
+	for at := range r.floors {
+		r.floors[at] = noFloor
+		for _, f := range least[at*n:][:n] {
+			r.floors[at] = min(r.floors[at], f)
 		}
 	}
-	const typical = 5 // the tier of 2 lb
+	typical := least[(anySpeed*tiers+4)*n:] // 2 lb
 	viewAt := sortedBy(n, func(a, b int) int {
-		return cmp.Compare(least[typical*n+a]+r.views[a].handling.base, least[typical*n+b]+r.views[b].handling.base)
+		return cmp.Compare(typical[a].money()+r.views[a].handling.base, typical[b].money()+r.views[b].handling.base)
 	})
 	views, place := make([]view, n), make([]int32, n)
-	r.byTier = make([]units.Money, tiers*n)
+	r.byView = make([]floor, len(least))
+	services := len(e.snap.Services)
+	lanes := make([]lane, 0, len(r.lanes))
 	for at, from := range viewAt {
 		views[at], place[from] = r.views[from], int32(at)
+		lanes = append(lanes, r.lanes[from*services:][:services]...)
 		r.handling = min(r.handling, views[at].handling.base)
-		for t := range tiers {
-			r.byTier[t*n+at] = least[t*n+from]
+		for t := range speeds * tiers {
+			r.byView[t*n+at] = least[t*n+from]
 		}
 	}
-	r.views = views
+	r.views, r.lanes = views, lanes
 
 	groupAt := sortedBy(len(r.groups), func(a, b int) int {
 		ga, gb := &r.groups[a], &r.groups[b]
@@ -294,7 +321,7 @@ func (r *laneRow) order(e *Engine, of [][]int32) {
 		r.members = append(r.members, of[from]...)
 		g.last = int32(len(r.members))
 		for _, w := range of[from] {
-			r.viewOf[w] = g.view
+			r.viewOf[w] = int16(g.view)
 		}
 	}
 	r.groups = groups
@@ -310,22 +337,34 @@ func sortedBy(n int, compare func(a, b int) int) []int {
 	return at
 }
 
-// floorsOf returns the floors of every view for a weight tier.
-func (r *laneRow) floorsOf(tier int) []units.Money {
-	n := len(r.views)
-	return r.byTier[tier*n:][:n]
+// lanesOf returns the lanes of a view by service.
+func (r *laneRow) lanesOf(view, services int) []lane { return r.lanes[view*services:][:services] }
+
+// floorsOf returns the floors of every view for a speed and a weight tier.
+func (r *laneRow) floorsOf(speed, tier int) []floor {
+	n := len(r.byView) / (speeds * tiers)
+	return r.byView[(speed*tiers+tier)*n:][:n]
 }
 
-// floor returns what any parcel of at least the tier's weight costs at least by the services of a view.
-func (e *Engine) floor(r *laneRow, v *view, tier int) units.Money {
-	least := unreachable
+// viewFloors works out the floors of the i-th view.
+func (r *laneRow) viewFloors(e *Engine, i int, least []floor) {
+	n, v := len(r.views), &r.views[i]
+	for at := range speeds * tiers {
+		least[at*n+i] = noFloor
+	}
 	for s := range e.snap.Services {
-		if v.services>>s&1 == 1 {
-			l := &r.lanes[int(v.lanes)+s]
-			least = min(least, e.zoneFloor(int32(s), l.zone, tier), e.zoneFloor(int32(s), l.light, tier))
+		if v.services>>s&1 == 0 {
+			continue
+		}
+		l := &r.lanes[i*len(e.snap.Services)+s]
+		for t := range tiers {
+			f := &least[(min(int(l.transit), anySpeed)*tiers+t)*n+i]
+			*f = min(*f, floorOf(e.zoneFloor(int32(s), l.zone, t)), floorOf(e.zoneFloor(int32(s), l.light, t)))
 		}
 	}
-	return least
+	for at := tiers; at < speeds*tiers; at++ { // what is faster is fast enough
+		least[at*n+i] = min(least[at*n+i], least[(at-tiers)*n+i])
+	}
 }
 
 // handling is a warehouse's own cost of a shipment.

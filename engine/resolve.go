@@ -202,15 +202,11 @@ func (sc *Scratch) resolveServices(order *Order) {
 		}
 		sc.services &= named
 	}
-	if sc.row == nil {
-		return
-	}
-	for s := range e.snap.Services {
-		drop := e.forBusiness[s]
+	if sc.row != nil {
+		sc.attrs = sc.row.attrs[0]
 		if order.To.Commercial {
-			drop = e.forHomes[s]
+			sc.attrs = sc.row.attrs[1]
 		}
-		sc.attrs[s] = sc.row.attrs[s] &^ drop
 	}
 }
 

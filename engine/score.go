@@ -50,22 +50,69 @@ func (sc *Scratch) shipsOf(d *workday) []units.Date {
 
 // inTime returns the largest transit with which a shipment of the service keeps the promise, or -1.
 func (sc *Scratch) inTime(service int32, ship units.Date) int32 {
-	at := int(ship - sc.base)
-	if at < 0 || at >= span {
-		return int32(calendar.MaxTransit(ship, sc.deadline[service], sc.e.snap.Services[service].Linehaul, sc.row.delivery[service]))
+	deadline := sc.deadline[service]
+	r := &sc.reach[(int(service)*reachSpan+int(uint32(ship)%reachSpan))*reachSpan+int(uint32(deadline)%reachSpan)]
+	other := sc.row.otherDays>>service&1 == 1 // then r is not for its delivery days
+	if !other && r.ship == ship && r.deadline == deadline {
+		return r.days
 	}
-	r := &sc.reach[int(service)*span+at]
-	if r.epoch != sc.epoch {
-		r.epoch = sc.epoch
-		r.days = int32(calendar.MaxTransit(ship, sc.deadline[service], sc.e.snap.Services[service].Linehaul, sc.row.delivery[service]))
+	days := int32(calendar.MaxTransit(ship, deadline, sc.e.snap.Services[service].Linehaul, sc.delivery(service)))
+	if !other {
+		*r = reachable{ship: ship, deadline: deadline, days: days}
 	}
-	return r.days
+	return days
+}
+
+// delivery returns the days on which a service delivers at the place.
+func (sc *Scratch) delivery(service int32) *calendar.Calendar {
+	if sc.row.otherDays>>service&1 == 1 {
+		return sc.row.delivery[service]
+	}
+	return sc.e.snap.Services[service].Delivery
+}
+
+// setSpeed works out the speed: the largest transit with which any service keeps the promise from any warehouse.
+func (sc *Scratch) setSpeed() {
+	sc.speed = anySpeed
+	if sc.late {
+		return
+	}
+	if sc.now < sc.soonFrom || sc.now > sc.soonUntil {
+		sc.setSoonest()
+	}
+	speed := -1
+	for set := sc.services & sc.row.services; set != 0 && speed < anySpeed; set &= set - 1 {
+		s := int32(bits.TrailingZeros64(set))
+		if sc.soonest[s] != noShip {
+			speed = max(speed, int(sc.inTime(s, sc.soonest[s])))
+		}
+	}
+	sc.speed = min(max(speed, 0), anySpeed)
+}
+
+// setSoonest works out the first ship date of every service from anywhere, and how long that holds.
+func (sc *Scratch) setSoonest() {
+	sc.soonFrom, sc.soonUntil = sc.now, math.MaxInt64
+	for s := range sc.soonest {
+		sc.soonest[s] = noShip
+	}
+	for p := range sc.days {
+		d := sc.daysOf(int32(p))
+		if d.ok {
+			sc.soonUntil = min(sc.soonUntil, d.until)
+		}
+		for s, ship := range sc.shipsOf(d) {
+			if ship != noShip && (sc.soonest[s] == noShip || ship < sc.soonest[s]) {
+				sc.soonest[s] = ship
+			}
+		}
+	}
 }
 
 // arrival returns the day a shipment arrives, and the moment on the destination's own clock.
 func (sc *Scratch) arrival(service int32, ship units.Date, transit uint8) (units.Date, int64, bool) {
 	svc := &sc.e.snap.Services[service]
-	day, ok := calendar.Arrive(ship, int(transit), svc.Linehaul, sc.row.delivery[service])
+	day, ok := calendar.Arrive(ship, int(transit), svc.Linehaul, sc.delivery(service))
 	if !ok || day > sc.horizon {
 		return 0, 0, false
 	}
@@ -126,11 +173,12 @@ func (sc *Scratch) freight(c *content, service int32, ship units.Date, l *lane) 
 	return sum, true
 }
 
-// weigh works out the weight tier that bounds a content's parcels from below. Where some service takes more than one
-// parcel for it, nothing is known and the tier is that of nothing, whose floors are those of one parcel.
+// weigh works out the weight tier that bounds the billable weight of a content's parcel from below. Where some service
+// takes more than one parcel for it, nothing is known and the tier is that of nothing, whose floors are those of one
+// parcel.
 func (sc *Scratch) weigh(c *content) {
-	c.tier = 0
-	least := units.Weight(math.MaxInt64)
+	c.tier, c.cartons = 0, 0
+	least, cartons := units.Weight(math.MaxInt64), units.Money(math.MaxInt64)
 	for class := range sc.e.limits {
 		pack := sc.packFor(c, sc.e.limitService[class])
 		if !pack.ok {
@@ -139,31 +187,58 @@ func (sc *Scratch) weigh(c *content) {
 		if len(pack.parcels) != 1 {
 			return
 		}
-		least = min(least, pack.parcels[0].Weight)
+		cartons = min(cartons, pack.boxes)
+		for _, card := range sc.e.dimensional {
+			least = min(least, card.LeastBillable(&pack.parcels[0].Parcel))
+		}
 	}
-	c.tier = tierOf(least)
+	if least != math.MaxInt64 {
+		c.tier, c.cartons = tierOf(least), cartons
+	}
 }
 
-// offerFrom returns the best that the services of a view make of a content for at most limit, leaving on the dates of a
-// workday, capacity aside.
-func (sc *Scratch) offerFrom(c *content, v *view, d *workday, limit units.Money) offer {
+// offerFrom sets best to the best that the services of a view make of a content for at most limit, leaving on the dates of a
+// workday, capacity aside. The service with the lowest floor is priced first, which mostly rules out the others.
+func (sc *Scratch) offerFrom(best *offer, c *content, view int32, d *workday, limit units.Money) {
 	e := sc.e
 	sc.scored++
-	best := offer{price: limit}
+	best.ok, best.price = false, limit
 	n := len(e.snap.Services)
-	ships, row := sc.shipsOf(d), sc.row.lanes[v.lanes:][:n]
-	floors := e.zoneFloors[c.tier*n*e.zoneCount:]
-	for set := v.services & sc.services; set != 0; set &= set - 1 {
+	limit -= c.cartons
+	ships, row := sc.shipsOf(d), sc.row.lanesOf(int(view), n)
+	floors := e.zoneFloors[c.tier*n*e.zoneCount:][:n*e.zoneCount]
+	first, least := -1, limit
+	open := uint64(0)
+	for set := sc.services; set != 0; set &= set - 1 {
 		s := bits.TrailingZeros64(set)
 		l := &row[s]
-		if floors[s*e.zoneCount+int(l.zone)] > best.price && (l.light == l.zone || floors[s*e.zoneCount+int(l.light)] > best.price) {
+		if l.transit == noTransit {
 			continue
 		}
-		if ship := ships[s]; ship != noShip {
-			sc.offerBy(&best, c, int32(s), ship, l)
+		floor := floors[s*e.zoneCount+int(l.zone)]
+		if l.light != l.zone {
+			floor = min(floor, floors[s*e.zoneCount+int(l.light)])
+		}
+		if floor > limit || ships[s] == noShip || !sc.late && int32(l.transit) > sc.inTime(int32(s), ships[s]) {
+			continue
+		}
+		open |= 1 << s
+		if floor <= least {
+			first, least = s, floor
 		}
 	}
-	return best
+	if first < 0 {
+		return
+	}
+	sc.offerBy(best, c, int32(first), ships[first], &row[first])
+	for set := open &^ (1 << first); set != 0; set &= set - 1 {
+		s := bits.TrailingZeros64(set)
+		l := &row[s]
+		if rest := best.price - c.cartons; floors[s*e.zoneCount+int(l.zone)] > rest && (l.light == l.zone || floors[s*e.zoneCount+int(l.light)] > rest) {
+			continue
+		}
+		sc.offerBy(best, c, int32(s), ships[s], l)
+	}
 }
 
 // offerBy puts the offer of one service on a ship date in best's place where it is better.
@@ -193,58 +268,78 @@ func (sc *Scratch) offerBy(best *offer, c *content, s int32, ship units.Date, l 
 	}
 	if !best.ok || price < best.price || price == best.price && (arrival < best.arrival ||
 		arrival == best.arrival && svc.Rank < sc.e.snap.Services[best.service].Rank) {
-		*best = offer{price: price, arrival: arrival, service: s, ship: ship, ok: true}
+		best.price, best.arrival, best.service, best.ship, best.ok = price, arrival, s, ship, true
 	}
 }
 
 // offerOf is offerFrom, worked out once for an order, content and set of ship dates unless the limit was too low to tell.
-func (sc *Scratch) offerOf(c *content, view, profile int32, limit units.Money) offer {
-	v, d := &sc.row.views[view], sc.daysOf(profile)
+//
+// Offers travel as pointers to where they are kept: returning them by value copied each several times right after it was
+// written, which stalled for longer than the comparisons took. A pointer is good until the next search begins.
+func (sc *Scratch) offerOf(c *content, view, profile int32, limit units.Money) *offer {
+	d := sc.daysOf(profile)
 	if d.leaving >= maxLeavings {
-		return sc.offerFrom(c, v, d, limit)
+		o := sc.newOffer()
+		sc.offerFrom(o, c, view, d, limit)
+		return o
 	}
 	at := view*maxLeavings + d.leaving
 	if c.id == 0 {
 		o := &sc.offers[at]
 		if o.epoch != sc.epoch || !o.ok && o.price < limit {
-			o.epoch, o.offer = sc.epoch, sc.offerFrom(c, v, d, limit)
+			o.epoch = sc.epoch
+			sc.offerFrom(&o.offer, c, view, d, limit)
 		}
-		return o.offer
+		return &o.offer
 	}
 	key := uint64(c.id)<<32 | uint64(at)
 	o, known := sc.split[key]
-	if !known || !o.ok && o.price < limit {
-		o = sc.offerFrom(c, v, d, limit)
+	if !known {
+		o = sc.newOffer()
 		sc.split[key] = o
+	}
+	if !known || !o.ok && o.price < limit {
+		sc.offerFrom(o, c, view, d, limit)
 	}
 	return o
 }
 
-// offerAt returns the best offer of one warehouse for a content and what it costs with handling, if that is at most
-// limit. Stock is not looked at.
-func (sc *Scratch) offerAt(c *content, w int32, limit units.Money) (offer, units.Money) {
+// newOffer returns room for an offer that lives as long as the search.
+func (sc *Scratch) newOffer() *offer {
+	if sc.kept == len(sc.keep) {
+		sc.keep = append(sc.keep, new(offer))
+	}
+	sc.kept++
+	return sc.keep[sc.kept-1]
+}
+
+// offerAt returns the best offer of one warehouse for a content and what it costs with handling, or nil if that is more
+// than limit. Stock is not looked at.
+func (sc *Scratch) offerAt(c *content, w int32, limit units.Money) (*offer, units.Money) {
 	view, own := sc.row.viewOf[w], sc.e.sites[w].of(c)
-	if view < 0 || sc.only >= 0 && sc.only != w || sc.row.floorsOf(c.tier)[view] > limit-own {
-		return offer{}, 0
+	if view < 0 || sc.only >= 0 && sc.only != w || sc.row.floorsOf(sc.speed, c.tier)[view].money()+c.cartons > limit-own {
+		return nil, 0
 	}
 	o := sc.offerWithin(c, w, limit-own)
+	if o == nil {
+		return nil, 0
+	}
 	return o, o.price + own
 }
 
 // offerWithin is offerAt for a price without handling of at most limit, from a warehouse that has a view.
-func (sc *Scratch) offerWithin(c *content, w int32, limit units.Money) offer {
+func (sc *Scratch) offerWithin(c *content, w int32, limit units.Money) (o *offer) {
 	site := &sc.e.sites[w]
-	if c.classes&^site.classes != 0 {
-		return offer{}
-	}
-	var o offer
-	if sc.e.carbon || site.limited && !sc.roomForAll(w) {
+	switch {
+	case c.classes&^site.classes != 0:
+		return nil
+	case sc.e.carbon || site.limited && !sc.roomForAll(w):
 		o = sc.offerOwn(c, w)
-	} else {
-		o = sc.offerOf(c, sc.row.viewOf[w], site.profile, limit)
+	default:
+		o = sc.offerOf(c, int32(sc.row.viewOf[w]), site.profile, limit)
 	}
-	if o.price > limit {
-		o.ok = false
+	if !o.ok || o.price > limit {
+		return nil
 	}
 	return o
 }
@@ -308,24 +403,26 @@ func (sc *Scratch) shipFrom(w, service int32) (units.Date, Constraint) {
 
 // offerOwn is the best offer of a warehouse that the offer of its group does not tell: its days are filling up, or
 // its distance counts. It looks at every service by itself.
-func (sc *Scratch) offerOwn(c *content, w int32) offer {
-	best := offer{price: unreachable}
-	v := &sc.row.views[sc.row.viewOf[w]]
-	for set := v.services & sc.services; set != 0; set &= set - 1 {
+func (sc *Scratch) offerOwn(c *content, w int32) *offer {
+	best := sc.newOffer()
+	best.ok, best.price = false, unreachable
+	view := int(sc.row.viewOf[w])
+	row := sc.row.lanesOf(view, len(sc.e.snap.Services))
+	for set := sc.row.views[view].services & sc.services; set != 0; set &= set - 1 {
 		s := int32(bits.TrailingZeros64(set))
 		ship, why := sc.shipFrom(w, s)
 		if why != None {
 			continue
 		}
 		one := offer{price: unreachable}
-		sc.offerBy(&one, c, s, ship, &sc.row.lanes[v.lanes+s])
+		sc.offerBy(&one, c, s, ship, &row[s])
 		if !one.ok {
 			continue
 		}
 		one.price += sc.e.carbonCost(c, w, s, &sc.row.place)
 		if !best.ok || one.price < best.price || one.price == best.price && (one.arrival < best.arrival ||
 			one.arrival == best.arrival && sc.e.snap.Services[s].Rank < sc.e.snap.Services[best.service].Rank) {
-			best = one
+			*best = one
 		}
 	}
 	return best
@@ -334,33 +431,32 @@ func (sc *Scratch) offerOwn(c *content, w int32) offer {
 // few is the number of candidates up to which a look at each beats the walk through the groups.
 const few = 48
 
-// single finds the best way to ship the whole order from one warehouse. candidates is the number of warehouses that
-// have some of every item.
-func (sc *Scratch) single() (best chosen, found bool, candidates int32) {
-	candidates = sc.intersect()
-	best = chosen{cost: unreachable}
+// single finds the best way to ship a content from one warehouse for at most limit. candidates is the number of
+// warehouses that have some of every item.
+func (sc *Scratch) single(c *content, limit units.Money) (best chosen, found bool, candidates int32) {
+	candidates = sc.intersect(c.items)
+	best = chosen{cost: limit}
 	switch {
 	case candidates == 0:
 	case candidates <= few || sc.e.carbon || sc.only >= 0:
-		found = sc.singleOfFew(&best)
+		found = sc.singleOfFew(&best, c)
 	default:
-		found = sc.singleOfMany(&best)
+		found = sc.singleOfMany(&best, c)
 	}
 	return best, found, candidates
 }
 
 // singleOfFew looks at every candidate: at the one with the lowest floor first, for what it costs rules out most.
-func (sc *Scratch) singleOfFew(best *chosen) (found bool) {
-	c := &sc.whole
+func (sc *Scratch) singleOfFew(best *chosen, c *content) (found bool) {
 	sc.shortlist = sc.shortlist[:0]
-	floors := sc.row.floorsOf(c.tier)
+	floors := sc.row.floorsOf(sc.speed, c.tier)
 	first := 0
 	for i, word := range sc.cand {
 		for ; word != 0; word &= word - 1 {
 			w := int32(i*64 + bits.TrailingZeros64(word))
-			if view := sc.row.viewOf[w]; view >= 0 && (sc.only < 0 || sc.only == w) && sc.hasAll(w) {
+			if view := sc.row.viewOf[w]; view >= 0 && floors[view] != noFloor && (sc.only < 0 || sc.only == w) && sc.hasAll(c, w) {
 				own := sc.e.sites[w].of(c)
-				floor := own + floors[view]
+				floor := own + floors[view].money() + c.cartons
 				sc.shortlist = append(sc.shortlist, candidate{floor: floor, own: own, warehouse: w})
 				if floor < sc.shortlist[first].floor {
 					first = len(sc.shortlist) - 1
@@ -368,7 +464,7 @@ func (sc *Scratch) singleOfFew(best *chosen) (found bool) {
 			}
 		}
 	}
-	if len(sc.shortlist) == 0 {
+	if len(sc.shortlist) == 0 || sc.shortlist[first].floor > best.cost {
 		return false
 	}
 	found = sc.consider(best, c, sc.shortlist[first].warehouse, sc.shortlist[first].own)
@@ -382,24 +478,22 @@ func (sc *Scratch) singleOfFew(best *chosen) (found bool) {
 
 // singleOfMany walks through the views, the ones with the lowest floors first, their groups, and in each the
 // warehouses with the least handling first, as long as they can still be better.
-func (sc *Scratch) singleOfMany(best *chosen) (found bool) {
-	c := &sc.whole
-	floors := sc.row.floorsOf(c.tier)
+func (sc *Scratch) singleOfMany(best *chosen, c *content) (found bool) {
+	floors := sc.row.floorsOf(sc.speed, c.tier)
 	for i := range sc.row.views {
 		v := &sc.row.views[i]
-		if floors[i]+v.handling.of(c) > best.cost {
+		if floors[i] == noFloor || floors[i].money()+c.cartons+v.handling.of(c) > best.cost {
 			continue
 		}
 		for j := v.first; j < v.last; j++ {
-			found = sc.singleOfGroup(best, floors[i], &sc.row.groups[j]) || found
+			found = sc.singleOfGroup(best, c, floors[i].money()+c.cartons, &sc.row.groups[j]) || found
 		}
 	}
 	return found
 }
 
 // singleOfGroup is singleOfMany in one group, whose parcels cost at least floor.
-func (sc *Scratch) singleOfGroup(best *chosen, floor units.Money, g *group) (found bool) {
-	c := &sc.whole
+func (sc *Scratch) singleOfGroup(best *chosen, c *content, floor units.Money, g *group) (found bool) {
 	least := g.handling.of(c)
 	if floor+least > best.cost {
 		return false
@@ -417,21 +511,71 @@ func (sc *Scratch) singleOfGroup(best *chosen, floor units.Money, g *group) (fou
 		if floor+site.base > best.cost {
 			break // members are in order of base
 		}
-		if sc.cand[w/64]>>(w%64)&1 == 1 && sc.hasAll(w) {
+		if sc.cand[w/64]>>(w%64)&1 == 1 && sc.hasAll(c, w) {
 			found = sc.consider(best, c, w, site.of(c)) || found
 		}
 	}
 	return found
 }
 
-// hasAll tells whether a warehouse has all the units of every item.
-func (sc *Scratch) hasAll(w int32) bool {
-	for _, it := range sc.items {
+// hasAll tells whether a warehouse among the candidates, which has some of every item, has all of it.
+func (sc *Scratch) hasAll(c *content, w int32) bool {
+	if c.ones {
+		return true
+	}
+	for _, it := range c.items {
 		if sc.stock.available(it.SKU, w) < it.Quantity {
 			return false
 		}
 	}
 	return true
+}
+
+// consider puts a warehouse, which has the stock and a group, in best's place where it ships the content better. own is
+// what it asks for handling it.
+func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) bool {
+	o := sc.offerWithin(c, w, best.cost-own)
+	if o == nil {
+		return false
+	}
+	cost := o.price + own
+	if best.offer == nil || cost < best.cost || o.arrival < best.offer.arrival ||
+		o.arrival == best.offer.arrival && sc.e.snap.Warehouses[w].Rank < sc.e.snap.Warehouses[best.warehouse].Rank {
+		best.warehouse, best.content, best.offer, best.cost = w, c, o, cost
+	}
+	return true
+}
+
+// intersect sets cand to the warehouses that have some of every item and counts them.
+func (sc *Scratch) intersect(items []Item) int32 {
+	words := sc.stock.Words
+	if cap(sc.cand) < words {
+		sc.cand = make([]uint64, words)
+	}
+	sc.cand = sc.cand[:words]
+	n := 0
+	first := sc.stock.Stocked[int(items[0].SKU)*words:][:words]
+	if len(items) == 1 {
+		for i := range first {
+			sc.cand[i] = atomic.LoadUint64(&first[i])
+			n += bits.OnesCount64(sc.cand[i])
+		}
+		return int32(n)
+	}
+	second := sc.stock.Stocked[int(items[1].SKU)*words:][:words]
+	for i := range first {
+		sc.cand[i] = atomic.LoadUint64(&first[i]) & atomic.LoadUint64(&second[i])
+		n += bits.OnesCount64(sc.cand[i])
+	}
+	for _, it := range items[2:] {
+		n = 0
+		more := sc.stock.Stocked[int(it.SKU)*words:][:words]
+		for i := range more {
+			sc.cand[i] &= atomic.LoadUint64(&more[i])
+			n += bits.OnesCount64(sc.cand[i])
+		}
+	}
+	return int32(n)
 }
 
 // oneParcel tells whether every service takes the whole order as one parcel, and hence any part of it.
@@ -443,51 +587,4 @@ func (sc *Scratch) oneParcel() bool {
 		}
 	}
 	return true
-}
-
-// consider puts a warehouse, which has the stock and a group, in best's place where it ships the content better. own is
-// what it asks for handling it.
-func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) bool {
-	o := sc.offerWithin(c, w, best.cost-own)
-	if !o.ok {
-		return false
-	}
-	cost := o.price + own
-	if cost < best.cost || o.arrival < best.offer.arrival ||
-		o.arrival == best.offer.arrival && sc.e.snap.Warehouses[w].Rank < sc.e.snap.Warehouses[best.warehouse].Rank {
-		*best = chosen{warehouse: w, content: c, offer: o, cost: cost}
-	}
-	return true
-}
-
-// intersect sets cand to the warehouses that have some of every item and counts them.
-func (sc *Scratch) intersect() int32 {
-	words := sc.stock.Words
-	if cap(sc.cand) < words {
-		sc.cand = make([]uint64, words)
-	}
-	sc.cand = sc.cand[:words]
-	n := 0
-	first := sc.stock.Stocked[int(sc.items[0].SKU)*words:][:words]
-	if len(sc.items) == 1 {
-		for i := range first {
-			sc.cand[i] = atomic.LoadUint64(&first[i])
-			n += bits.OnesCount64(sc.cand[i])
-		}
-		return int32(n)
-	}
-	second := sc.stock.Stocked[int(sc.items[1].SKU)*words:][:words]
-	for i := range first {
-		sc.cand[i] = atomic.LoadUint64(&first[i]) & atomic.LoadUint64(&second[i])
-		n += bits.OnesCount64(sc.cand[i])
-	}
-	for _, it := range sc.items[2:] {
-		n = 0
-		more := sc.stock.Stocked[int(it.SKU)*words:][:words]
-		for i := range more {
-			sc.cand[i] &= atomic.LoadUint64(&more[i])
-			n += bits.OnesCount64(sc.cand[i])
-		}
-	}
-	return int32(n)
 }

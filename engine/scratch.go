@@ -26,39 +26,43 @@ type Scratch struct {
 	services uint64                          // that the order may use
 	only     int32                           // the one warehouse that may ship, -1 for any
 	deadline [network.MaxServices]units.Date // last day on which a service's delivery keeps the promise
-	attrs    [network.MaxServices]lanes.Mask // of the destination, for the kind of address
+	attrs    []lanes.Mask                    // of the destination by service, for the kind of address
 	promised bool
+	speed    int        // days within which a service must go to keep the promise from anywhere, at most anySpeed
 	late     bool       // this search may be late, at a price
 	horizon  units.Date // last day of delivery that is looked at
 
 	// What the moment means, kept from order to order while it holds.
-	days     []workday    // by profile
-	leaving  []units.Date // [workday.leaving*services + service]: ship dates, each set of them once
-	leavings int32
+	days                []workday    // by profile
+	leaving             []units.Date // [workday.leaving*services + service]: ship dates, each set of them once
+	leavings            int32
+	soonest             []units.Date  // [service]: first ship date from any warehouse
+	soonFrom, soonUntil units.Instant // the moments for which soonest holds
 
 	// What is worked out once an order.
-	epoch       uint32
-	whole       content
-	contents    []*content // of split plans, reused
-	used        int
-	lightest    int         // weight tier of the lightest piece, 0 where it is not known
-	limit       units.Money // of one shipment of a split plan
-	take        []int32
-	from        []int32
-	lineTiers   []int            // by item: the weight tier of a piece of it
-	lineFloors  []units.Money    // by item: what a piece of it costs at least from where it lies, in time
-	groupFloors []units.Money    // the same from the group at hand
-	usable      []int32          // [source*items + item] units a source can give, in the order they were found
-	enough      []int64          // by item: units of all sources, or the most of one where lines are not split
-	byTake      map[uint64]int32 // hash of a take vector to position in contents
-	reach       []reachable      // [service*span + ship-base]
-	prices      []priced         // likewise, for the whole order as one parcel
-	offers      []stamped        // by group, for the whole order
-	split       map[uint64]offer // content and group to offer, for parts of the order
-	cand        []uint64
-	prepared    ratecards.Prepared
-	packer      packer
-	scored      int64
+	epoch      uint32
+	whole      content
+	contents   []*content // of split plans, reused
+	used       int
+	lightest   int         // weight tier of the lightest piece, 0 where it is not known
+	limit      units.Money // of one shipment of a split plan
+	take       []int32
+	from       []int32
+	lineTiers  []int            // by item: the weight tier of a piece of it
+	lineFloors []units.Money    // by item: what a piece of it costs at least from where it lies, in time
+	usable     []int32          // [source*items + item] units a source can give, in the order they were found
+	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
+	byTake     map[uint64]int32 // hash of a take vector to position in contents
+	reach      []reachable      // [(service*reachSpan + ship%reachSpan)*reachSpan + deadline%reachSpan]
+	prices     []priced         // likewise, for the whole order as one parcel
+	offers     []stamped        // by group, for the whole order
+	keep       []*offer         // room for offers that no table holds
+	kept       int
+	split      map[uint64]*offer // content and group to offer, for parts of the order
+	cand       []uint64
+	prepared   ratecards.Prepared
+	packer     packer
+	scored     int64
 
 	problem   solver.Problem
 	solver    solver.Scratch
@@ -68,8 +72,11 @@ type Scratch struct {
 	best      []chosen
 }
 
+// reachSpan bounds the ship dates and deadlines remembered in Scratch.reach at once.
+const reachSpan = 16
+
 // span is how many ship dates from Scratch.base on are kept; later ones are worked out each time.
-const span = 16
+const span = 8
 
 // A workday is what the moment of an order means for a profile of warehouses.
 type workday struct {
@@ -86,10 +93,11 @@ const maxLeavings = 16
 
 const noShip units.Date = -1 << 31
 
-// A reachable is the largest transit with which a service keeps the promise from a ship date.
+// A reachable is the largest transit with which a service delivers by a day when it ships on another. It holds from order
+// to order.
 type reachable struct {
-	epoch uint32
-	days  int32 // -1: none
+	ship, deadline units.Date
+	days           int32 // -1: none
 }
 
 // A priced is the whole order as one parcel, prepared for a service and a ship date.
@@ -126,7 +134,7 @@ type candidate struct {
 type chosen struct {
 	warehouse int32
 	content   *content
-	offer     offer
+	offer     *offer
 	cost      units.Money
 }
 
@@ -134,26 +142,30 @@ type chosen struct {
 type content struct {
 	id      int32 // 0 for the whole order
 	items   []Item
+	ones    bool  // one unit of each
 	lines   int32 // items with a quantity
 	units   int64
 	weight  units.Weight // of the goods, cartons aside
 	classes uint32
-	packs   []packing // by limit class
-	packed  uint64    // bit per limit class that packs holds already
-	tier    int       // of the lightest parcel it makes; 0 where it makes several
+	packs   []packing   // by limit class
+	packed  uint64      // bit per limit class that packs holds already
+	tier    int         // of the billable weight of the parcel it makes; 0 where it makes several
+	cartons units.Money // what that parcel's carton costs at least; 0 where it makes several
 }
 
 // NewScratch returns working memory for one caller of the engine.
 func (e *Engine) NewScratch() *Scratch {
 	services := len(e.snap.Services)
 	sc := &Scratch{
-		e:      e,
-		days:   make([]workday, len(e.snap.Profiles)),
-		reach:  make([]reachable, services*span),
-		prices: make([]priced, services*span),
-		byTake: map[uint64]int32{},
-		split:  map[uint64]offer{},
-		packer: newPacker(e.snap, e.volume),
+		e:         e,
+		days:      make([]workday, len(e.snap.Profiles)),
+		reach:     make([]reachable, services*reachSpan*reachSpan),
+		prices:    make([]priced, services*span),
+		soonest:   make([]units.Date, services),
+		soonUntil: -1 << 62,
+		byTake:    map[uint64]int32{},
+		split:     map[uint64]*offer{},
+		packer:    newPacker(e.snap, e.volume),
 	}
 	for i := range sc.days {
 		sc.days[i] = workday{from: 1, until: 0}

@@ -28,6 +28,8 @@ type Card struct {
 	eraOf    []uint16 // by days since from; the last one holds on
 	eras     []era
 
+	rules []*dimension // those of all eras, each once; nil among them where an era has none
+
 	weight  units.Weight // limits; the largest value where there is none
 	longest units.Length
 	second  units.Length
@@ -403,6 +405,7 @@ func (c *Card) compileEras() {
 				e.active |= 1 << j
 			}
 		}
+		c.rules = append(c.rules, e.dimension)
 		e.quiet = c.always & e.active
 		c.sum(c.settle(e.quiet), &e.usual)
 		c.eras = append(c.eras, e)
@@ -414,6 +417,10 @@ func (c *Card) compileEras() {
 			c.eraOf = append(c.eraOf, uint16(i))
 		}
 	}
+	slices.SortFunc(c.rules, func(a, b *dimension) int {
+		return cmp.Compare(slices.Index(dimensions, a), slices.Index(dimensions, b))
+	})
+	c.rules = slices.Compact(c.rules)
 }
 
 // fuelOn returns the fuel percentage of a ship date: 0 for a card without fuel, noFuel where the table has none.

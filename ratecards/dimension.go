@@ -111,3 +111,18 @@ func (d *dimension) weight(a, b, c uint64, flags ParcelFlags) units.Weight {
 	}
 	return min(d.round.weight(w), tooBig)
 }
+
+// LeastBillable returns a lower bound of the parcel's billable weight by this card on any of its ship dates: the larger of its
+// weight and the least dimensional weight. Where minimum billable weights of surcharges apply the billable weight is
+// higher. The parcel must be one that Prepare takes.
+func (c *Card) LeastBillable(p *Parcel) units.Weight {
+	longest, second, shortest := longestFirst(p.Sides[0], p.Sides[1], p.Sides[2])
+	least := units.Weight(units.MaxWeight)
+	for _, d := range c.rules {
+		if d == nil {
+			return p.Weight
+		}
+		least = min(least, d.weight(d.sides.count(uint64(longest)), d.sides.count(uint64(second)), d.sides.count(uint64(shortest)), p.Flags))
+	}
+	return max(p.Weight, least)
+}

@@ -16,8 +16,8 @@ func (c *Card) Floor(w units.Weight) units.Money {
 	return c.floor[min(uint64(w)>>c.floorShift, uint64(len(c.floor)-1))]
 }
 
-// ZoneFloor is Floor for one zone: no parcel that weighs w or more costs less by this card in zone z, on any ship date,
-// to any destination. ok is false where the card prices no such parcel there. It looks at every step from w on, so it is
+// ZoneFloor is a tighter Floor for one zone and by billable weight: no parcel whose billable weight is w or more, before
+// surcharges raise it, costs less by this card in zone z, on any ship date, to any destination. See LeastBillable. ok is false where the card prices no such parcel there. It looks at every step from w on, so it is
 // for tables made once.
 func (c *Card) ZoneFloor(z lanes.Zone, w units.Weight) (floor units.Money, ok bool) {
 	if z == 0 || int(z) >= len(c.zones) {
@@ -106,7 +106,7 @@ func (c *Card) floorTable(s *structure, zone int) floorTable {
 // least returns the least base price the structure asks of any parcel that weighs w or more, or math.MaxInt64.
 func (t *floorTable) least(c *Card, w units.Weight) units.Money {
 	s := t.structure
-	if w > s.weight || len(s.offsets) == 0 {
+	if len(s.offsets) == 0 || t.zone == everyZone && w > s.weight { // limits ask for the own weight, not the billable one
 		return math.MaxInt64
 	}
 	if t.ends == nil {

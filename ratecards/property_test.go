@@ -472,8 +472,12 @@ func TestFloorIsBelowEveryHeavierParcel(t *testing.T) {
 				continue
 			}
 			w := units.Weight(m.Int64N(int64(p.Weight) + 1))
-			if floor, ok := c.ZoneFloor(z, w); !ok || floor > total {
-				rt.Fatalf("ZoneFloor(%d, %s) = %s, %t, but %s costs %s", z, w, floor, ok, p.Weight, total)
+			if least := c.LeastBillable(p); least < p.Weight || least > q.Billable {
+				rt.Fatalf("LeastBillable = %s, but %s is billed as %s", least, p.Weight, q.Billable)
+			}
+			billable := units.Weight(m.Int64N(int64(c.LeastBillable(p)) + 1))
+			if floor, ok := c.ZoneFloor(z, billable); !ok || floor > total {
+				rt.Fatalf("ZoneFloor(%d, %s) = %s, %t, but %s costs %s", z, billable, floor, ok, p.Weight, total)
 			}
 			if floor := c.Floor(w); floor > total {
 				rt.Fatalf("Floor(%s) = %s, but %s costs %s", w, floor, p.Weight, total)

@@ -68,7 +68,7 @@ func (t *Tariff) Floor(w units.Weight) units.Money {
 	return least
 }
 
-// ZoneFloor returns a lower bound of every price of the tariff in zone z for a parcel that weighs w or more; ok is false
+// ZoneFloor returns a lower bound of every price of the tariff in zone z for a billable weight of w or more; ok is false
 // where no card has one. See Card.ZoneFloor for its cost.
 func (t *Tariff) ZoneFloor(z lanes.Zone, w units.Weight) (least units.Money, ok bool) {
 	for _, c := range t.cards {

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/server"
+)
+
+func ordersTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "orders",
+		Short: "The files of orders that allocate reads",
+		Long: `Orders come as JSON Lines or as CSV. The ending of a file's name tells which: .csv is CSV, .jsonl, .ndjson and .json are
+JSON Lines. Standard input is JSON Lines unless --format says csv.
+
+JSON Lines: one order a line, in the JSON of the API's Order. A name that the API does not know is a fault.
+
+  {"id":"o-1","lines":[{"sku":"mug","quantity":2}],"to":{"postalCode":"10001"},"promiseDate":"2026-11-27"}
+
+CSV: a header row that names the columns in any order, then one row a line of an order. Rows with the same order_id are
+one order; what holds for the whole order stands in its first row, and may stand in the others.
+
+  order_id      required: the merchant's name for the order
+  sku           required: the article
+  quantity      required: units, 1 or more
+  postal_code   where it goes
+  country       ISO 3166-1 alpha-2, default US
+  latitude      degrees, with longitude in place of a postal code
+  longitude     degrees
+  time_zone     IANA name, default that of the place
+  commercial    yes for a business address, default no
+  promise_date  the local day at the destination by whose end it must have arrived, as 2026-11-27
+  promise_at    or the instant by which it must have arrived, as 2026-11-27T17:00:00-05:00
+  collect_at    the warehouse where the buyer collects it, in place of a destination
+  services      the only services that may be used, separated by semicolons
+
+An order with a fault is listed with file, row and column and is not decided; the other orders are. In a CSV with a row
+that cannot be read nothing is decided, since the row may be a line of any of its orders.`,
+	}
+}
+
+// The formats of files of orders.
+const (
+	formatJSON = "jsonl"
+	formatCSV  = "csv"
+)
+
+// formatOf returns the format that a file's name tells.
+func formatOf(name string) (string, bool) {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".csv":
+		return formatCSV, true
+	case ".jsonl", ".ndjson", ".json":
+		return formatJSON, true
+	}
+	return "", false
+}
+
+// A filedOrder is an order with its place in a file.
+type filedOrder struct {
+	order  *allotv1.Order
+	file   string
+	row    int
+	faults []faults.Fault                    // it cannot be read, and order is nil
+	place  func(f faults.Fault) faults.Fault // puts a fault, whose Field is that of the order, in its place in the file
+}
+
+// readOrders yields the orders of a file. Errors are of the file itself, and end it.
+func readOrders(name, format string, stdin io.Reader) iter.Seq2[*filedOrder, error] {
+	return func(yield func(*filedOrder, error) bool) {
+		in := stdin
+		shown := "stdin"
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			defer func() { _ = f.Close() }() // it is only read
+			in, shown = f, name
+		}
+		if format == formatCSV {
+			csvOrders(shown, in, yield)
+		} else {
+			jsonOrders(shown, in, yield)
+		}
+	}
+}
+
+// maxLine bounds a line of JSON Lines, as the API bounds a request.
+const maxLine = 4 << 20
+
+// jsonOrders yields the orders of JSON Lines.
+func jsonOrders(file string, in io.Reader, yield func(*filedOrder, error) bool) {
+	r := bufio.NewReaderSize(in, 64<<10)
+	for row := 1; ; row++ {
+		line, long, err := readLine(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			yield(nil, fmt.Errorf("reading %s: %w", file, err))
+			return
+		}
+		end := err != nil
+		if row == 1 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+		}
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			o := jsonOrder(file, row, text, long)
+			if !yield(o, nil) {
+				return
+			}
+			if row == 1 && len(o.faults) > 0 && (text[0] == '[' || string(text) == "{") {
+				return // every further line would be a fault of its own, and none of them the cause
+			}
+		}
+		if end {
+			return
+		}
+	}
+}
+
+// readLine returns the next line, cut where it is too long. The error is io.EOF with the last line.
+func readLine(r *bufio.Reader) (line []byte, long bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) <= maxLine {
+			line = append(line, part...)
+		} else {
+			long = true
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, long, err
+		}
+	}
+}
+
+func jsonOrder(file string, row int, text []byte, long bool) *filedOrder {
+	o := &filedOrder{file: file, row: row}
+	o.place = func(f faults.Fault) faults.Fault {
+		f.File, f.Row = file, row
+		return f
+	}
+	if long {
+		o.faults = []faults.Fault{o.place(faults.Fault{
+			Problem: fmt.Sprintf("the line is longer than %d bytes", maxLine), Mend: "write one order a line",
+		})}
+		return o
+	}
+	order, err := server.ParseOrder(text)
+	bad, _ := asFaults(err)
+	for _, f := range bad {
+		f = o.place(f)
+		if text[0] != '{' || string(text) == "{" {
+			f.Mend = `write one order a line, as {"id":"o-1","lines":[{"sku":"mug","quantity":2}],"to":{"postalCode":"10001"}}`
+		}
+		o.faults = append(o.faults, f)
+	}
+	o.order = order
+	return o
+}

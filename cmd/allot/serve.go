@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/server"
+)
+
+// Where allot serve listens unless it is told otherwise: on this machine only, for there is no authentication yet.
+const (
+	defaultGRPC = "127.0.0.1:7430"
+	defaultHTTP = "127.0.0.1:7431"
+	noAddress   = "none"
+)
+
+// flagOf names the flag that sets a field of server.Config.
+var flagOf = map[string]string{
+	"MaxMessage": "--max-message", "MaxInFlight": "--max-in-flight", "MaxStreams": "--max-streams",
+	"DrainDelay": "--drain-delay", "DrainTimeout": "--drain-timeout", "AllowOrigins": "--allow-origin",
+}
+
+// A serveFlags is how allot serve was called.
+type serveFlags struct {
+	grpc, http          string
+	logFormat, logLevel string
+	cfg                 server.Config
+}
+
+func newServe(t *terminal) *cobra.Command {
+	var fl serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve DIR",
+		Short: "Answer the allot.v1 API for a network",
+		Long: `Serve reads a network directory, puts its stock into a ledger in memory, and answers the allot.v1 API on two ports: gRPC,
+with health and reflection, on one; JSON, Connect and gRPC-Web for curl and browsers on the other. NetworkService.Load
+without files reads the directory anew. What orders take from the stock is forgotten when the server ends.
+
+The addresses and a curl line to try are printed; the log goes to standard error. SIGINT or SIGTERM drains: health turns
+NOT_SERVING, new calls are refused, those in flight may end. A second signal ends at once.
+
+Nothing is encrypted and nobody is asked who they are: listen on this machine, or behind a proxy that does both.`,
+		Example: `  allot serve examples/us-parcel
+  allot serve --grpc :7430 --http none --log-format json networks/retail
+  curl -s http://127.0.0.1:7431/healthz
+  grpcurl -plaintext 127.0.0.1:7430 list`,
+		Args:              arguments(1, 1, "DIR"),
+		ValidArgsFunction: completeDirectories,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return serve(cmd.Context(), t, &fl, args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&fl.grpc, "grpc", defaultGRPC, "`ADDRESS` for gRPC")
+	f.StringVar(&fl.http, "http", defaultHTTP, "`ADDRESS` for JSON, Connect and gRPC-Web, or none")
+	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
+	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
+	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
+	f.IntVar(&fl.cfg.Ledger.MaxHolds, "max-holds", 1<<24, "at most `N` holds remembered at once")
+	f.Int64Var(&fl.cfg.Engine.LaneCacheBytes, "lane-cache", 256<<20, "`BYTES` of memory for the lanes to places that were asked for")
+	f.StringSliceVar(&fl.cfg.AllowOrigins, "allow-origin", nil, "web `ORIGIN` whose pages may call the HTTP port, as https://shop.example; may be repeated")
+	f.DurationVar(&fl.cfg.DrainDelay, "drain-delay", 0, "`TIME` from saying NOT_SERVING to refusing calls, for balancers to notice")
+	f.DurationVar(&fl.cfg.DrainTimeout, "drain-timeout", 15*time.Second, "`TIME` for calls in flight to end before they are cut off")
+	f.StringVar(&fl.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or none")
+	f.StringVar(&fl.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn or error")
+	completeFlag(cmd, "log-format", cobra.FixedCompletions([]string{"text", "json", "none"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// logger returns the log that the flags ask for.
+func (fl *serveFlags) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, ok := levels[fl.logLevel]
+	if !ok {
+		return nil, misusef("--log-level: unknown level %.60q; %s", fl.logLevel, meant(fl.logLevel, []string{"debug", "info", "warn", "error"}))
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch fl.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "none":
+		return slog.New(slog.DiscardHandler), nil
+	}
+	return nil, misusef("--log-format: unknown format %.60q; %s", fl.logFormat, meant(fl.logFormat, []string{"text", "json", "none"}))
+}
+
+func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) error {
+	log, err := fl.logger(t.err)
+	if err != nil {
+		return err
+	}
+	began := t.now()
+	root, err := openNetwork(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // nothing is written through it
+
+	rpc, err := listen(ctx, "--grpc", fl.grpc)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rpc.Close() }() // Serve closes it; this is for what fails before
+	var web net.Listener
+	if fl.http != noAddress {
+		if web, err = listen(ctx, "--http", fl.http); err != nil {
+			return err
+		}
+		defer func() { _ = web.Close() }()
+	}
+
+	var read atomic.Pointer[loaded]
+	fl.cfg.Log, fl.cfg.Now = log, t.now
+	fl.cfg.Load = func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) {
+		snap, stock, err := network.LoadFS(root.FS(), prev)
+		if err == nil {
+			read.Store(&loaded{snap, stock})
+		}
+		return snap, stock, err
+	}
+	s, err := server.New(fl.cfg)
+	if err != nil {
+		return flagFaults(err)
+	}
+	defer s.Close()
+
+	n := read.Load()
+	fmt.Fprintf(t.out, "%v\nready after %v\n\n", summarize(n.snap, len(n.stock.Rows)), t.now().Sub(began).Round(time.Millisecond))
+	list := []string{"gRPC", rpc.Addr().String() + "  (reflection is on: grpcurl -plaintext " + reachable(rpc) + " list)"}
+	if web != nil {
+		list = append(list, "HTTP", "http://"+reachable(web)+"  (JSON, Connect, gRPC-Web; /healthz)")
+	}
+	pairs(t.out, "", list...)
+	if web != nil {
+		fmt.Fprintf(t.out, "\nTry:\n%s\n", curl(reachable(web), sampleOrder(ctx, s, n)))
+	}
+	if err := t.out.Flush(); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	if web == nil {
+		return s.Serve(ctx, rpc, nil)
+	}
+	return s.Serve(ctx, rpc, web)
+}
+
+// A loaded is a network as it was last read.
+type loaded struct {
+	snap  *network.Snapshot
+	stock *network.Stock
+}
+
+// flagFaults names the flags in the faults of a server's configuration; faults of a network stay as they are.
+func flagFaults(err error) error {
+	bad, ok := asFaults(err)
+	if !ok {
+		return err
+	}
+	var fl faults.List
+	for _, f := range bad {
+		field, _, _ := strings.Cut(f.Field, "[")
+		flag, known := flagOf[field]
+		if !known || f.File != "" {
+			return err
+		}
+		f.Field = flag
+		fl.Add(f)
+	}
+	return misuse(fl.Err())
+}
+
+// listen opens a port.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, misusef("%s: %.100q is no address; write host:port, as 127.0.0.1:7430 or :7430", flag, address)
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; choose another address, or end what listens there", flag, err)
+	}
+	return l, nil
+}
+
+// reachable returns an address under which a listener can be called from this machine.
+func reachable(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// maxSamples is how many SKUs are asked for until there is one that can be sent.
+const maxSamples = 50
+
+// sampleOrder is an order that the network can fill, as far as a few attempts find one.
+func sampleOrder(ctx context.Context, s *server.Server, n *loaded) *allotv1.Order {
+	sample := &allotv1.Order{Id: "try-1", Lines: []*allotv1.Line{{Sku: "SKU", Quantity: 1}}, To: &allotv1.Destination{PostalCode: "10001"}}
+	for i := range n.stock.Rows[:min(len(n.stock.Rows), maxSamples)] {
+		row := &n.stock.Rows[i]
+		if row.AvailableFrom != 0 || row.OnHand <= row.Safety {
+			continue
+		}
+		w, known := n.snap.Warehouse(row.Warehouse)
+		if !known {
+			continue
+		}
+		sample.Lines[0].Sku = row.SKU
+		if wh := &n.snap.Warehouses[w]; wh.Country != "US" {
+			sample.To = &allotv1.Destination{Country: wh.Country, PostalCode: wh.Postal}
+		}
+		if quote, err := s.Quote(ctx, &allotv1.QuoteRequest{Order: sample}); err == nil && len(quote.GetOptions()) > 0 {
+			break
+		}
+	}
+	return sample
+}
+
+// curl is a command line that sends an order to be allocated.
+func curl(address string, order *allotv1.Order) string {
+	raw, err := plainJSON(&allotv1.AllocateRequest{RequestId: order.GetId(), Order: order})
+	if err != nil {
+		panic(err) // it is all text that came from a file that was UTF-8
+	}
+	body := strings.ReplaceAll(string(raw), "'", `'\''`)
+	return fmt.Sprintf("  curl -s http://%s/allot.v1.AllocationService/Allocate \\\n    -H 'Content-Type: application/json' \\\n    -d '%s'", address, body)
+}

@@ -1,0 +1,403 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+
+	"github.com/allot-engine/allot/solver"
+	"github.com/allot-engine/allot/units"
+)
+
+// pieces returns into how many shipments the items could be split.
+func (sc *Scratch) pieces() int64 {
+	if sc.e.snap.Policy.SplitLines {
+		return sc.whole.units
+	}
+	return int64(len(sc.items))
+}
+
+// mayBeatBySplit tells whether a plan of several shipments could cost no more than cost, the best single shipment's. Of
+// any two of its shipments one may hold the heaviest piece, and the others hold at least the lightest. The first bound
+// asks only the place, the second where the lines lie.
+func (sc *Scratch) mayBeatBySplit(cost units.Money) bool {
+	heavy, light := sc.extremes()
+	at := sc.speed * tiers
+	dear, cheap := sc.row.floors[at+heavy].money()+sc.row.handling, sc.row.floors[at+light].money()+sc.row.handling
+	sc.limit = cost - sc.e.snap.Policy.SplitCost - cheap
+	if dear > sc.limit {
+		return false
+	}
+	sc.lightest = light
+	if sc.stock.Words > few/16 {
+		return true // with so many warehouses the search itself gets there sooner
+	}
+	for i := range sc.lineFloors {
+		sc.lineFloors[i] = sc.stockedFloor(i)
+	}
+	return sc.withinLimit(cost)
+}
+
+// stockedFloor returns what a piece of a line costs at least from any warehouse that has some of it.
+func (sc *Scratch) stockedFloor(line int) units.Money {
+	least := unreachable
+	floors := sc.row.floorsOf(sc.speed, sc.lineTiers[line])
+	for i, words := 0, sc.stock.Stocked[int(sc.items[line].SKU)*sc.stock.Words:][:sc.stock.Words]; i < len(words); i++ {
+		for word := atomic.LoadUint64(&words[i]); word != 0; word &= word - 1 {
+			w := i*64 + bits.TrailingZeros64(word)
+			if view := sc.row.viewOf[w]; view >= 0 {
+				least = min(least, floors[view].money()+sc.e.sites[w].base)
+			}
+		}
+	}
+	return least
+}
+
+// withinLimit lowers the limit of a shipment by lineFloors, what a piece of each line costs at least, and tells whether
+// the dearest of them is within it.
+func (sc *Scratch) withinLimit(cost units.Money) bool {
+	dear, cheap := 0, unreachable
+	for i, floor := range sc.lineFloors {
+		if floor > sc.lineFloors[dear] {
+			dear = i
+		}
+	}
+	for i, floor := range sc.lineFloors {
+		if i != dear || sc.e.snap.Policy.SplitLines && sc.items[i].Quantity > 1 {
+			cheap = min(cheap, floor)
+		}
+	}
+	sc.limit = min(sc.limit, cost-sc.e.snap.Policy.SplitCost-cheap)
+	return sc.lineFloors[dear] <= sc.limit
+}
+
+// extremes returns the weight tiers of the heaviest piece of the order and of the lightest other one, and keeps that of
+// a piece of each line. A piece is what is never divided: a line, or a unit where lines may be split or are not known to
+// travel as one parcel.
+func (sc *Scratch) extremes() (heavy, light int) {
+	snap := sc.e.snap
+	whole := !snap.Policy.SplitLines && sc.oneParcel()
+	sc.lineTiers = sc.lineTiers[:0]
+	sc.lineFloors = slices.Grow(sc.lineFloors[:0], len(sc.items))[:len(sc.items)]
+	most, least := units.Weight(-1), units.Weight(math.MaxInt64)
+	for i, it := range sc.items {
+		w := snap.SKUs.Weight[it.SKU]
+		if whole {
+			w *= units.Weight(it.Quantity)
+		}
+		sc.lineTiers = append(sc.lineTiers, tierOf(w))
+		switch {
+		case w > most:
+			if i > 0 {
+				least = min(least, most)
+			}
+			most = w
+		default:
+			least = min(least, w)
+		}
+		if snap.Policy.SplitLines && it.Quantity > 1 {
+			least = min(least, w)
+		}
+	}
+	return tierOf(most), tierOf(least)
+}
+
+// searchSplit looks for a plan of several shipments, each for at most sc.limit, and puts it in the place of the best
+// single one, which costs known, where it is better. known is unreachable where there is none.
+func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int32) {
+	clear(sc.byTake)
+	clear(sc.split)
+	sc.used = 0
+	incumbent, worth := sc.lineByLine(known, maxShipments)
+	if !worth || !sc.gatherSources(maxShipments) {
+		return
+	}
+	p := &sc.problem
+	p.Warehouses, p.Lines, p.MaxShipments, p.SplitCost = len(sc.sources), len(sc.items), int(maxShipments), int64(sc.e.snap.Policy.SplitCost)
+	p.Quantity, p.Available, p.MaySplit = p.Quantity[:0], p.Available[:0], p.MaySplit[:0]
+	for _, it := range sc.items {
+		p.Quantity = append(p.Quantity, it.Quantity)
+		p.MaySplit = append(p.MaySplit, sc.e.snap.Policy.SplitLines && it.Quantity > 1)
+		for _, w := range sc.sources {
+			p.Available = append(p.Available, sc.stock.available(it.SKU, w))
+		}
+	}
+	p.Incumbent = 0
+	if incumbent != unreachable {
+		p.Incumbent = int64(incumbent)
+	}
+	plan, proof := solver.Split(p, &sc.solver)
+	d.Certificate.States = proof.States
+	bound := units.Money(proof.Bound)
+	if len(sc.best) > 0 {
+		best := &sc.best[0]
+		better := proof.Status == solver.Optimal || proof.Status == solver.Bounded
+		if cost := units.Money(plan.Cost); better && (cost > best.cost || cost == best.cost && plan.Arrival >= best.offer.arrival) {
+			better = false
+		}
+		if !better {
+			if proof.Status != solver.Infeasible && bound < best.cost { // else no plan of several costs less
+				d.Certificate.Status, d.Certificate.Bound = Bounded, bound
+			}
+			return
+		}
+	}
+	switch proof.Status {
+	case solver.Unknown, solver.Infeasible:
+		return
+	case solver.Bounded:
+		d.Certificate.Status = Bounded
+	}
+	d.Certificate.Bound = bound
+	sc.best = sc.best[:0]
+	for i := range plan.Shipments {
+		s := &plan.Shipments[i]
+		w := sc.sources[s.Warehouse]
+		c := sc.contentOf(s.Take)
+		o, cost := sc.offerAt(c, w, sc.limit)
+		sc.best = append(sc.best, chosen{warehouse: w, content: c, offer: o, cost: cost})
+	}
+}
+
+// lineByLine ships every line alone from the best warehouse for it. It returns the lower of known and what the plan costs
+// that these make, where they make one, and lowers sc.limit by it. worth is false where it proves that no plan of
+// several is as cheap as known, or that there is none: of two lines that must come whole, each is a shipment.
+func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent units.Money, worth bool) {
+	n, split := len(sc.items), sc.e.snap.Policy.SplitCost
+	two := n == 2 && !(sc.e.snap.Policy.SplitLines && max(sc.items[0].Quantity, sc.items[1].Quantity) > 1)
+	sc.take, sc.from = slices.Grow(sc.take[:0], n)[:n], sc.from[:0]
+	sum := -split
+	for i, it := range sc.items {
+		clear(sc.take)
+		sc.take[i] = it.Quantity
+		best, found, _ := sc.single(sc.contentOf(sc.take), sc.limit)
+		if !found {
+			return known, !two
+		}
+		sc.from = append(sc.from, best.warehouse)
+		sc.lineFloors[i] = best.cost
+		sum += best.cost + split
+	}
+	if two {
+		if sum > known || !sc.withinLimit(known) {
+			return known, false
+		}
+		if sc.from[0] != sc.from[1] && maxShipments >= 2 {
+			sc.withinLimit(sum)
+			return sum, true
+		}
+		return known, true
+	}
+	cost, shipments := -split, int32(0)
+	for i, w := range sc.from {
+		if slices.Contains(sc.from[:i], w) {
+			continue // counted with the line before
+		}
+		for j := range sc.items {
+			sc.take[j] = 0
+			if sc.from[j] == w {
+				sc.take[j] = sc.items[j].Quantity
+			}
+		}
+		o, share := sc.offerAt(sc.contentOf(sc.take), w, unreachable)
+		if o == nil {
+			return known, true
+		}
+		cost += share + split
+		shipments++
+	}
+	if shipments < 2 || shipments > maxShipments || cost >= known {
+		return known, true
+	}
+	sc.limit = min(sc.limit, cost-split-sc.row.floors[sc.speed*tiers+sc.lightest].money()-sc.row.handling)
+	return cost, true
+}
+
+// gatherSources lists, by rank, the warehouses that may ship a part of the order: they have some of it, some service is
+// in time, their floors leave a shipment for at most sc.limit, and no others are better in every respect. It tells whether
+// they have enough of every item between them.
+func (sc *Scratch) gatherSources(maxShipments int32) bool {
+	most := int(min(int64(maxShipments), sc.pieces()))
+	lines := len(sc.items)
+	sc.sources, sc.usable = sc.sources[:0], sc.usable[:0]
+	sc.enough = slices.Grow(sc.enough[:0], lines)[:lines]
+	clear(sc.enough)
+	floors := sc.row.floorsOf(sc.speed, sc.lightest)
+	for i := range sc.row.views {
+		v := &sc.row.views[i]
+		if floors[i] == noFloor || floors[i].money()+v.handling.base > sc.limit {
+			continue
+		}
+		for j := v.first; j < v.last; j++ {
+			g := &sc.row.groups[j]
+			if floors[i].money()+g.handling.base > sc.limit || !sc.timely(g) {
+				continue
+			}
+			start := len(sc.sources)
+			for _, w := range sc.row.members[g.first:g.last] {
+				if floors[i].money()+sc.e.sites[w].base > sc.limit {
+					break // members are in order of base
+				}
+				sc.addSource(w, start, most)
+			}
+		}
+	}
+	for i, it := range sc.items {
+		if sc.enough[i] < int64(it.Quantity) {
+			return false
+		}
+	}
+	slices.SortFunc(sc.sources, func(a, b int32) int {
+		return cmp.Compare(sc.e.snap.Warehouses[a].Rank, sc.e.snap.Warehouses[b].Rank)
+	})
+	return true
+}
+
+// addSource appends a warehouse to the sources, of which those from start on are of its group, unless it has nothing
+// or is dominated: as many others of its group as a plan has shipments have what it has, for no more. At least one of
+// them is then free to take its place in any plan.
+func (sc *Scratch) addSource(w int32, start, most int) {
+	lines, any := len(sc.items), false
+	own := len(sc.usable)
+	for _, it := range sc.items {
+		n := min(sc.stock.available(it.SKU, w), it.Quantity)
+		if n < it.Quantity && !sc.e.snap.Policy.SplitLines || n < 0 {
+			n = 0
+		}
+		any = any || n > 0
+		sc.usable = append(sc.usable, n)
+	}
+	if !any {
+		sc.usable = sc.usable[:own]
+		return
+	}
+	if !sc.e.carbon && !sc.e.sites[w].limited {
+		better := 0
+		for at := start; at < len(sc.sources) && better < most; at++ {
+			if sc.dominates(sc.sources[at], w, sc.usable[at*lines:][:lines], sc.usable[own:]) {
+				better++
+			}
+		}
+		if better == most {
+			sc.usable = sc.usable[:own]
+			return
+		}
+	}
+	sc.sources = append(sc.sources, w)
+	for i, n := range sc.usable[own:] {
+		if sc.e.snap.Policy.SplitLines {
+			sc.enough[i] += int64(n)
+		} else {
+			sc.enough[i] = max(sc.enough[i], int64(n))
+		}
+	}
+}
+
+// dominates tells whether warehouse a, with what it has, can take b's place in any plan for no more, ties included.
+func (sc *Scratch) dominates(a, b int32, has, needs []int32) bool {
+	if sc.e.sites[a].limited {
+		return false
+	}
+	x, y := &sc.e.sites[a], &sc.e.sites[b]
+	if x.base > y.base || x.line > y.line || x.unit > y.unit || x.kilogram > y.kilogram || x.base == y.base && sc.e.snap.Warehouses[a].Rank > sc.e.snap.Warehouses[b].Rank || y.classes&^x.classes != 0 {
+		return false
+	}
+	for i := range needs {
+		if has[i] < needs[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// timely tells whether any service of a group is in time, or may be late.
+func (sc *Scratch) timely(g *group) bool {
+	d := sc.daysOf(g.profile)
+	if d.leaving >= maxLeavings {
+		return sc.viewTimely(g.view, d)
+	}
+	o := &sc.offers[g.view*maxLeavings+d.leaving]
+	if o.timelyEpoch != sc.epoch {
+		o.timelyEpoch, o.timely = sc.epoch, sc.viewTimely(g.view, d)
+	}
+	return o.timely
+}
+
+func (sc *Scratch) viewTimely(view int32, d *workday) bool {
+	ships := sc.shipsOf(d)
+	row := sc.row.lanesOf(int(view), len(ships))
+	for set := sc.row.views[view].services & sc.services; set != 0; set &= set - 1 {
+		s := int32(bits.TrailingZeros64(set))
+		if ships[s] != noShip && (sc.late || int32(row[s].transit) <= sc.inTime(s, ships[s])) {
+			return true
+		}
+	}
+	return false
+}
+
+// contentOf returns the content of a take vector, worked out once a search.
+func (sc *Scratch) contentOf(take []int32) *content {
+	key := uint64(14695981039346656037) // FNV-1a over the quantities
+	for _, q := range take {
+		key = (key ^ uint64(q)) * 1099511628211
+	}
+	for ; ; key++ {
+		at, ok := sc.byTake[key]
+		if !ok {
+			break
+		}
+		if c := sc.contents[at]; sc.holds(c, take) {
+			return c
+		}
+	}
+	if sc.used == len(sc.contents) {
+		sc.contents = append(sc.contents, &content{})
+	}
+	c := sc.contents[sc.used]
+	items := c.items[:0]
+	for i, q := range take {
+		if q > 0 {
+			items = append(items, Item{SKU: sc.items[i].SKU, Quantity: q})
+		}
+	}
+	sc.setContent(c, int32(sc.used)+1, items)
+	sc.byTake[key] = int32(sc.used)
+	sc.used++
+	return c
+}
+
+// holds tells whether a content is what a take vector takes.
+func (sc *Scratch) holds(c *content, take []int32) bool {
+	i := 0
+	for l, q := range take {
+		if q == 0 {
+			continue
+		}
+		if i == len(c.items) || c.items[i] != (Item{SKU: sc.items[l].SKU, Quantity: q}) {
+			return false
+		}
+		i++
+	}
+	return i == len(c.items)
+}
+
+// offerTake is the solver's view of offerAt. The whole order has been looked at already.
+func (sc *Scratch) offerTake(w int, take []int32) (solver.Offer, bool) {
+	c := sc.contentOf(take)
+	if c.units == sc.whole.units {
+		return solver.Offer{}, false
+	}
+	o, cost := sc.offerAt(c, sc.sources[w], sc.limit)
+	if o == nil {
+		return solver.Offer{}, false
+	}
+	return solver.Offer{Cost: int64(cost), Arrival: o.arrival, Service: o.service}, true
+}
+
+// floorTake is the solver's lower bound on contents that hold at least take.
+func (sc *Scratch) floorTake(w int, take []int32) (int64, bool) {
+	from := sc.sources[w]
+	return int64(sc.row.floorsOf(sc.speed, 0)[sc.row.viewOf[from]].money() + sc.e.sites[from].base), true
+}

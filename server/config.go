@@ -1,0 +1,87 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/allot-engine/allot/engine"
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/ledger"
+)
+
+// Config configures a Server. A zero field takes the default in its comment; nothing may be negative.
+type Config struct {
+	// Load reads and compiles the network to serve, with the rows of the one before it (nil at first), as
+	// network.LoadFS does. New calls it, and so do the calls Load and Check when they are sent no files. Required.
+	Load func(prev *network.Rows) (*network.Snapshot, *network.Stock, error)
+
+	Now func() time.Time // time source; default time.Now
+	Log *slog.Logger     // what happens at the edges; default slog.Default()
+
+	Engine engine.Options // of the engine that is made for every network; it has its own defaults
+	Ledger ledger.Config  // of the stock and the holds; it has its own defaults
+
+	MaxMessage  int    // bytes of one request; default 4 MiB
+	MaxHeader   int    // bytes of a request's headers; default 16 KiB
+	MaxInFlight int    // calls answered at once, on both ports together; default 4,096
+	MaxStreams  uint32 // calls at once on one HTTP/2 connection, more wait at the client; default 1,000
+	MaxAttempts int    // times one Allocate scores an order whose stock others take meanwhile; default 8
+
+	ExpireEvery time.Duration // time between looks for holds that outlived their time; default 1 s
+
+	DrainDelay   time.Duration // from saying NOT_SERVING to taking no more calls, for balancers to notice; default none
+	DrainTimeout time.Duration // for calls in flight to end before they are cut off; default 15 s
+
+	ReadTimeout  time.Duration // for a request to come in whole on the second port; default 30 s
+	WriteTimeout time.Duration // from a request's headers to its whole answer on the second port; default 60 s
+	IdleTimeout  time.Duration // for which a connection of the second port is kept between requests; default 2 min
+
+	// AllowOrigins are the web origins whose pages may call the second port, as "https://shop.example". Default
+	// none: browsers then let only pages from the port itself call it. "*" allows all.
+	AllowOrigins []string
+}
+
+// withDefaults returns the configuration with every zero field filled in, or an *faults.Error with all that is wrong.
+func (c Config) withDefaults() (Config, error) {
+	var fl faults.List
+	if c.Load == nil {
+		fl.Addf("", 0, 0, "Load", "give the function that reads the network", "missing")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	def(&fl, "MaxMessage", &c.MaxMessage, 4<<20)
+	def(&fl, "MaxHeader", &c.MaxHeader, 16<<10)
+	def(&fl, "MaxInFlight", &c.MaxInFlight, 4096)
+	def(&fl, "MaxStreams", &c.MaxStreams, 1000)
+	def(&fl, "MaxAttempts", &c.MaxAttempts, 8)
+	def(&fl, "ExpireEvery", &c.ExpireEvery, time.Second)
+	def(&fl, "DrainDelay", &c.DrainDelay, 0)
+	def(&fl, "DrainTimeout", &c.DrainTimeout, 15*time.Second)
+	def(&fl, "ReadTimeout", &c.ReadTimeout, 30*time.Second)
+	def(&fl, "WriteTimeout", &c.WriteTimeout, time.Minute)
+	def(&fl, "IdleTimeout", &c.IdleTimeout, 2*time.Minute)
+	for i, origin := range c.AllowOrigins {
+		if origin != "*" && !strings.HasPrefix(origin, "https://") && !strings.HasPrefix(origin, "http://") {
+			fl.Addf("", 0, 0, fmt.Sprintf("AllowOrigins[%d]", i), "write it with its scheme, as https://shop.example",
+				"%q is no web origin", origin)
+		}
+	}
+	return c, fl.Err()
+}
+
+// def puts the default into a zero field and faults a negative one.
+func def[T int | uint32 | time.Duration](fl *faults.List, name string, field *T, value T) {
+	switch {
+	case *field < 0:
+		fl.Addf("", 0, 0, name, "give a positive value, or 0 for the default", "%v is negative", *field)
+	case *field == 0:
+		*field = value
+	}
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/ledger"
+)
+
+// ErrorDomain is the domain of the ErrorInfo that every error carries.
+const ErrorDomain = "allot"
+
+// Reasons of the ErrorInfo that every error carries, for programs to branch on.
+const (
+	ReasonInvalid       = "INVALID_REQUEST"   // INVALID_ARGUMENT: BadRequest lists every field
+	ReasonMalformed     = "MALFORMED_MESSAGE" // INVALID_ARGUMENT: the bytes are no such message; BadRequest says where
+	ReasonTooLarge      = "MESSAGE_TOO_LARGE" // RESOURCE_EXHAUSTED
+	ReasonTooManyCalls  = "TOO_MANY_CALLS"    // RESOURCE_EXHAUSTED, with RetryInfo
+	ReasonTooManyHolds  = "TOO_MANY_HOLDS"    // RESOURCE_EXHAUSTED, with RetryInfo
+	ReasonContended     = "STOCK_CONTENDED"   // ABORTED, with RetryInfo
+	ReasonRequestReused = "REQUEST_ID_REUSED" // ALREADY_EXISTS
+	ReasonNoHold        = "NO_SUCH_HOLD"      // NOT_FOUND
+	ReasonTransition    = "HOLD_NOT_IN_STATE" // FAILED_PRECONDITION; metadata says from and to
+	ReasonDeadline      = "DEADLINE_EXCEEDED" // DEADLINE_EXCEEDED
+	ReasonCancelled     = "CANCELLED"         // CANCELLED
+	ReasonInternal      = "INTERNAL"          // INTERNAL: a defect; the log has more
+)
+
+// maxViolations bounds the violations listed of one request; the message says how many there are. They travel in an
+// HTTP header, of which some gRPC clients take no more than 16 KiB.
+const maxViolations = 100
+
+// A refusal is an error that a caller can act on.
+type refusal struct {
+	code     codes.Code
+	reason   string
+	message  string
+	metadata map[string]string
+	retry    time.Duration // after which trying again helps; 0 never
+	cause    error
+}
+
+func (r *refusal) Error() string { return r.message }
+func (r *refusal) Unwrap() error { return r.cause }
+
+func refusef(code codes.Code, reason, format string, args ...any) *refusal {
+	return &refusal{code: code, reason: reason, message: fmt.Sprintf(format, args...)}
+}
+
+// statusOf maps any error of the server's methods to the status that both ports answer. It is the one place that does.
+// Errors it does not know become INTERNAL without their text, which may tell what is nobody's business; whoever calls
+// it logs those.
+func statusOf(err error) *status.Status {
+	if bad, ok := asFaults(err); ok {
+		return refusedFaults(bad)
+	}
+	if m, ok := errors.AsType[malformed](err); ok {
+		return m.status()
+	}
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.status()
+	}
+	if move, ok := errors.AsType[*ledger.TransitionError](err); ok {
+		r := refusef(codes.FailedPrecondition, ReasonTransition, "the hold is %v and cannot become %v", move.From, move.To)
+		r.metadata = map[string]string{"from": move.From.String(), "to": move.To.String()}
+		return r.status()
+	}
+	switch {
+	case errors.Is(err, ledger.ErrRequestReused):
+		return refusef(codes.AlreadyExists, ReasonRequestReused,
+			"the request_id was used for another request; give every request its own, and keep it only when repeating").status()
+	case errors.Is(err, ledger.ErrNoHold):
+		return refusef(codes.NotFound, ReasonNoHold, "no such hold, or it ended long ago").status()
+	case errors.Is(err, ledger.ErrFull):
+		r := refusef(codes.ResourceExhausted, ReasonTooManyHolds, "the ledger has as many holds as it may; confirm or release some")
+		r.retry = time.Second
+		return r.status()
+	case errors.Is(err, context.DeadlineExceeded):
+		return refusef(codes.DeadlineExceeded, ReasonDeadline, "the call's deadline passed").status()
+	case errors.Is(err, context.Canceled):
+		return refusef(codes.Canceled, ReasonCancelled, "the caller gave up").status()
+	}
+	if st, ok := status.FromError(err); ok {
+		return st
+	}
+	return refusef(codes.Internal, ReasonInternal, "internal error").status()
+}
+
+// asFaults returns the faults of an *faults.Error.
+func asFaults(err error) ([]faults.Fault, bool) {
+	if bad, ok := errors.AsType[*faults.Error](err); ok {
+		return bad.Faults, true
+	}
+	return nil, false
+}
+
+// refusedFaults is the status of a request with faults. Its message says the first and how many there are.
+func refusedFaults(all []faults.Fault) *status.Status {
+	r := refusef(codes.InvalidArgument, ReasonInvalid, "%s", all[0])
+	if len(all) > 1 {
+		r.message = fmt.Sprintf("%s (and %d more)", all[0], len(all)-1)
+	}
+	bad := &errdetails.BadRequest{}
+	for _, f := range all[:min(len(all), maxViolations)] {
+		description := f.Problem
+		if f.Mend != "" {
+			description += "; " + f.Mend
+		}
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: place(f), Description: description,
+		})
+	}
+	return r.status(bad)
+}
+
+// place returns where a fault is: a field of the request, or file:row:column and the field of a network's file.
+func place(f faults.Fault) string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	for _, n := range [2]int{f.Row, f.Column} {
+		if n > 0 {
+			fmt.Fprintf(&b, ":%d", n)
+		}
+	}
+	if b.Len() > 0 && f.Field != "" {
+		b.WriteByte(' ')
+	}
+	b.WriteString(f.Field)
+	return b.String()
+}
+
+func (r *refusal) status(details ...protoadapt.MessageV1) *status.Status {
+	details = append(details, &errdetails.ErrorInfo{Reason: r.reason, Domain: ErrorDomain, Metadata: r.metadata})
+	if r.retry > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.retry)})
+	}
+	st, err := status.New(r.code, r.message).WithDetails(details...)
+	if err != nil {
+		panic("server: " + err.Error()) // only for code OK
+	}
+	return st
+}
+
+// connectError is the same status as connectrpc sends it.
+func connectError(st *status.Status) *connect.Error {
+	ce := connect.NewError(connect.Code(st.Code()), errors.New(st.Message()))
+	for _, d := range st.Proto().GetDetails() {
+		m, err := d.UnmarshalNew()
+		if err != nil {
+			continue // cannot happen: we packed it
+		}
+		if detail, err := connect.NewErrorDetail(m); err == nil {
+			ce.AddDetail(detail)
+		}
+	}
+	return ce
+}

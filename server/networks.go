@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"testing/fstest"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/faults"
+)
+
+// Check implements allotv1.NetworkServiceServer.
+func (s *Server) Check(_ context.Context, request *allotv1.CheckRequest) (*allotv1.CheckResponse, error) {
+	cut(&request.Files, maxFiles)
+	read, err := s.loaderOf(request, request.GetFiles())
+	if err != nil {
+		return nil, err
+	}
+	snap, _, err := read(nil)
+	if bad, ok := asFaults(err); ok {
+		out := &allotv1.CheckResponse{}
+		for _, f := range bad {
+			out.Faults = append(out.Faults, &allotv1.Fault{
+				File: f.File, Row: int32(f.Row), Column: int32(f.Column), Field: f.Field, Problem: f.Problem, Mend: f.Mend,
+			})
+		}
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &allotv1.CheckResponse{Network: summary(snap)}, nil
+}
+
+// Load implements allotv1.NetworkServiceServer.
+func (s *Server) Load(_ context.Context, request *allotv1.LoadRequest) (*allotv1.LoadResponse, error) {
+	cut(&request.Files, maxFiles)
+	read, err := s.loaderOf(request, request.GetFiles())
+	if err != nil {
+		return nil, err
+	}
+	before := s.network.Load().snap.Version
+	if err := s.load(read, request.GetSetStock()); err != nil {
+		return nil, err
+	}
+	snap := s.network.Load().snap
+	s.cfg.Log.Info("network loaded", "request", request.GetRequestId(), "network", snap.Version, "before", before,
+		"warehouses", len(snap.Warehouses), "services", len(snap.Services), "skus", len(snap.SKUs.IDs), "set_stock", request.GetSetStock())
+	return &allotv1.LoadResponse{Network: summary(snap)}, nil
+}
+
+// Current implements allotv1.NetworkServiceServer.
+func (s *Server) Current(context.Context, *allotv1.CurrentRequest) (*allotv1.CurrentResponse, error) {
+	n := s.network.Load()
+	return &allotv1.CurrentResponse{Network: summary(n.snap), LoadedAt: instant(&timestamppb.Timestamp{}, n.since)}, nil
+}
+
+// loaderOf returns what reads the network that a request is about: its files, or those the server began with.
+func (s *Server) loaderOf(request proto.Message, files []*allotv1.NetworkFile) (loader, error) {
+	var fl faults.List
+	violations(request, &fl)
+	dir := fstest.MapFS{} // the standard library's one file system in memory
+	for i, f := range files {
+		field := fmt.Sprintf("files[%d].name", i)
+		switch _, twice := dir[f.GetName()]; {
+		case f.GetName() == "":
+		case !fs.ValidPath(f.GetName()):
+			fl.Addf("", 0, 0, field, "write a path within the directory with slashes, as cards/ground.yaml", "%.100q is no such path", f.GetName())
+		case twice:
+			fl.Addf("", 0, 0, field, "send each file once", "a second file %.100q", f.GetName())
+		default:
+			dir[f.GetName()] = &fstest.MapFile{Data: f.GetContent()}
+		}
+	}
+	if err := fl.Err(); err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return s.cfg.Load, nil
+	}
+	return func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) { return network.LoadFS(dir, prev) }, nil
+}
+
+// summary counts what can be used: rows kept for what is gone are left out.
+func summary(snap *network.Snapshot) *allotv1.NetworkSummary {
+	out := &allotv1.NetworkSummary{Version: snap.Version, Name: snap.Name, Currency: snap.Currency, Services: int32(len(snap.Services))}
+	for i := range snap.Warehouses {
+		if !snap.Warehouses[i].Closed {
+			out.Warehouses++
+		}
+	}
+	for _, gone := range snap.SKUs.Gone {
+		if !gone {
+			out.Skus++
+		}
+	}
+	return out
+}

@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/units"
+)
+
+// A Server serves one network at a time. It implements the three services of allot.v1; Serve puts them on two ports.
+// Its methods are safe for concurrent use.
+type Server struct {
+	allotv1.UnsafeAllocationServiceServer
+	allotv1.UnsafeInventoryServiceServer
+	allotv1.UnsafeNetworkServiceServer
+
+	cfg      Config
+	ledger   *ledger.Ledger
+	network  atomic.Pointer[served]
+	loading  sync.Mutex // one Load at a time
+	gate     *gate
+	health   *health.Server
+	tooLarge *refusal
+}
+
+// New reads the network, puts its stock into a new ledger, and returns a server ready to serve it. The error is a
+// *faults.Error where the configuration or the network has faults.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s := &Server{cfg: cfg, ledger: ledger.New(cfg.Ledger), gate: newGate(cfg.MaxInFlight), health: health.NewServer()}
+	s.tooLarge = refusef(codes.ResourceExhausted, ReasonTooLarge,
+		"the message is larger than the %d bytes that the server takes; send less at once", cfg.MaxMessage)
+	for _, name := range serviceNames {
+		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
+	}
+	if err := s.load(cfg.Load, true); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close releases the memory of the network. Nothing may be called afterwards.
+func (s *Server) Close() { s.network.Load().close() }
+
+// now returns the time in the ledger's and the engine's measure.
+func (s *Server) now() units.Instant { return units.Instant(s.cfg.Now().Unix()) }
+
+// Serve answers gRPC on rpc and HTTP (JSON, Connect, gRPC-Web) on web until the context ends, and then drains: health
+// turns NOT_SERVING, after DrainDelay new calls are no longer taken, and calls in flight have DrainTimeout to end.
+// It closes both listeners. web may be nil. The error is nil after a drain in which every call ended by itself.
+func (s *Server) Serve(ctx context.Context, rpc, web net.Listener) error {
+	g, h := s.newGRPC(), s.newWeb()
+	ended := make(chan error, 2)
+	go func() { ended <- g.Serve(rpc) }()
+	if web != nil {
+		go func() {
+			if err := h.Serve(web); !errors.Is(err, http.ErrServerClosed) {
+				ended <- err
+			}
+		}()
+	}
+	expiring, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { s.expire(expiring) })
+	defer background.Wait()
+	defer stop()
+
+	s.cfg.Log.Info("serving", "grpc", rpc.Addr().String(), "http", address(web), "network", s.network.Load().snap.Version)
+	select {
+	case err := <-ended:
+		g.Stop()
+		_ = h.Close() // the error that ended it all is the other
+		return fmt.Errorf("server: %w", err)
+	case <-ctx.Done():
+	}
+	return s.drain(g, h)
+}
+
+func address(l net.Listener) string {
+	if l == nil {
+		return "none"
+	}
+	return l.Addr().String()
+}
+
+// drain ends both servers without losing a call that they took.
+func (s *Server) drain(g *grpc.Server, h *http.Server) error {
+	s.health.Shutdown()
+	s.cfg.Log.Info("draining", "in_flight", s.gate.inFlight.Load(), "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
+	time.Sleep(s.cfg.DrainDelay)
+	bounded, cancel := context.WithTimeoutCause(context.Background(), s.cfg.DrainTimeout, errDrain)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() {
+		stopped := make(chan struct{})
+		go func() { g.GracefulStop(); close(stopped) }()
+		select {
+		case <-stopped:
+		case <-bounded.Done():
+			g.Stop()
+			<-stopped
+		}
+	})
+	both.Go(func() {
+		if err := h.Shutdown(bounded); err != nil {
+			_ = h.Close()
+		}
+	})
+	both.Wait()
+	if bounded.Err() != nil {
+		left := s.gate.inFlight.Load()
+		s.cfg.Log.Warn("cut off", "in_flight", left)
+		return fmt.Errorf("%w: %d calls cut off", context.Cause(bounded), left)
+	}
+	s.cfg.Log.Info("drained")
+	return nil
+}
+
+// errDrain reports that calls in flight did not end within Config.DrainTimeout.
+var errDrain = errors.New("server: drain timed out")
+
+// expire gives back the stock of holds that outlived their time, while no other command moves the ledger's clock.
+func (s *Server) expire(ctx context.Context) {
+	tick := time.NewTicker(s.cfg.ExpireEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.ledger.Advance(s.now()); err != nil {
+				s.cfg.Log.Error("holds not expired", "error", err)
+			}
+		}
+	}
+}
+
+// panicked logs a panic with its stack and returns what the caller gets for it.
+func (s *Server) panicked(method string, p any) error {
+	s.cfg.Log.Error("panic", "method", method, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return refusef(codes.Internal, ReasonInternal, "internal error")
+}
+
+// outward is statusOf, and logs what callers are not told.
+func (s *Server) outward(method string, err error) *status.Status {
+	st := statusOf(err)
+	if _, told := errors.AsType[*refusal](err); st.Code() == codes.Internal && !told {
+		s.cfg.Log.Error("internal error", "method", method, "error", err)
+	}
+	return st
+}

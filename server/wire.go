@@ -1,0 +1,162 @@
+package server
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/engine"
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/units"
+)
+
+// The answer of Allocate is written straight to the wire format, once: the ledger keeps it, and gRPC sends it.
+// Building the messages that WriteDecision builds and marshalling them for both costs 20 allocations and 6 µs more,
+// a seventh of a whole call. WriteDecision stays the plain statement of the same; a test compares their bytes.
+
+// appendDecision appends a decision in the wire format of allot.v1.Decision.
+func appendDecision(b []byte, snap *network.Snapshot, d *engine.Decision) []byte {
+	b = appendInt(b, 1, int64(d.Outcome))
+	b = appendInt(b, 2, int64(d.Cost))
+	b = appendText(b, 3, snap.Currency)
+	b = appendInt(b, 4, int64(d.SplitCost))
+	b = appendInstant(b, 5, d.Arrival)
+	b = appendBool(b, 6, d.Late)
+	for i := range d.Shipments {
+		b = appendShipment(b, 7, snap, &d.Shipments[i])
+	}
+	b = appendItems(b, 8, snap, d.Unfilled)
+	b, at := begin(b, 9)
+	c := &d.Certificate
+	b = appendInt(b, 1, int64(c.Status))
+	b = appendInt(b, 2, int64(c.Bound))
+	b = appendInt(b, 3, int64(c.Gap))
+	b = appendInt(b, 4, int64(c.Candidates))
+	b = appendInt(b, 5, c.Scored)
+	b = appendInt(b, 6, c.States)
+	b = end(b, at)
+	return appendText(b, 10, snap.Version)
+}
+
+func appendShipment(b []byte, field protowire.Number, snap *network.Snapshot, s *engine.Shipment) []byte {
+	b, at := begin(b, field)
+	service := &snap.Services[s.Service]
+	b = appendText(b, 1, snap.Warehouses[s.Warehouse].ID)
+	b = appendText(b, 2, snap.Carriers[service.Carrier])
+	b = appendText(b, 3, service.ID)
+	b = appendItems(b, 4, snap, s.Items)
+	for i := range s.Parcels {
+		b = appendParcel(b, 5, snap, &s.Parcels[i])
+	}
+	b = appendInt(b, 6, int64(s.Freight))
+	b = appendInt(b, 7, int64(s.Handling))
+	b = appendInt(b, 8, int64(s.Other))
+	b = appendText(b, 9, zoneName(service, s))
+	b = appendBool(b, 10, s.Guessed)
+	b = appendInstant(b, 11, s.Ready)
+	b = appendInstant(b, 12, s.Pickup)
+	b = appendDate(b, 13, s.ShipDate)
+	b = appendDate(b, 14, s.DeliveryDate)
+	b = appendInstant(b, 15, s.Arrival)
+	b = appendInstant(b, 16, s.LatestOrder)
+	b = appendInt(b, 17, int64(s.DaysLate))
+	return end(b, at)
+}
+
+func appendItems(b []byte, field protowire.Number, snap *network.Snapshot, items []engine.Item) []byte {
+	for _, it := range items {
+		var at int
+		b, at = begin(b, field)
+		b = appendText(b, 1, snap.SKUs.IDs[it.SKU])
+		b = appendInt(b, 2, int64(it.Quantity))
+		b = end(b, at)
+	}
+	return b
+}
+
+func appendParcel(b []byte, field protowire.Number, snap *network.Snapshot, p *engine.Parcel) []byte {
+	b, at := begin(b, field)
+	if p.Box >= 0 {
+		b = appendText(b, 1, snap.Boxes[p.Box].ID)
+	}
+	b = appendInt(b, 2, int64(p.Units))
+	b = appendInt(b, 3, int64(p.Weight))
+	b, sides := begin(b, 4)
+	for _, side := range p.Sides {
+		b = protowire.AppendVarint(b, uint64(side))
+	}
+	b = end(b, sides)
+	return end(b, at)
+}
+
+// appendHold appends a pending hold in the wire format of allot.v1.Hold.
+func appendHold(b []byte, field protowire.Number, id ledger.HoldID, order string, expires units.Instant) []byte {
+	b, at := begin(b, field)
+	b, name := begin(b, 1)
+	b = end(strconv.AppendUint(b, uint64(id), 10), name)
+	b = appendText(b, 2, order)
+	b = appendInt(b, 3, int64(allotv1.HoldState_HOLD_STATE_PENDING))
+	b = appendInstant(b, 4, expires)
+	return end(b, at)
+}
+
+// begin opens a field of a message; end, given where it began, closes it. The length is given one byte, and room is
+// made where it takes more.
+func begin(b []byte, field protowire.Number) ([]byte, int) {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	return append(b, 0), len(b) + 1
+}
+
+func end(b []byte, at int) []byte {
+	n := len(b) - at
+	if n < 1<<7 {
+		b[at-1] = byte(n)
+		return b
+	}
+	more := protowire.SizeVarint(uint64(n)) - 1
+	b = append(b, make([]byte, more)...)
+	copy(b[at+more:], b[at:at+n])
+	protowire.AppendVarint(b[:at-1], uint64(n))
+	return b
+}
+
+func appendInt(b []byte, field protowire.Number, v int64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(v))
+}
+
+func appendBool(b []byte, field protowire.Number, v bool) []byte {
+	if !v {
+		return b
+	}
+	return append(protowire.AppendTag(b, field, protowire.VarintType), 1)
+}
+
+func appendText(b []byte, field protowire.Number, v string) []byte {
+	if v == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), v)
+}
+
+// appendInstant appends a Timestamp, or nothing where there is no instant.
+func appendInstant(b []byte, field protowire.Number, v units.Instant) []byte {
+	if v == 0 {
+		return b
+	}
+	b, at := begin(b, field)
+	return end(appendInt(b, 1, int64(v)), at)
+}
+
+// appendDate appends a date as yyyy-mm-dd.
+func appendDate(b []byte, field protowire.Number, v units.Date) []byte {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	year, month, day := v.Civil()
+	return append(b, 10,
+		byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-',
+		byte('0'+month/10), byte('0'+month%10), '-', byte('0'+day/10), byte('0'+day%10))
+}
