@@ -18,6 +18,7 @@ type place struct {
 	country, postal string
 	point           geo.Point
 	unit            geo.Unit
+	centre          geo.Unit // of its postal area, which the distance rule measures to
 	region          lanes.Region
 	zone            *calendar.Zone
 	guessed         bool // the postal code was taken from the nearest place
@@ -58,31 +59,47 @@ type group struct {
 }
 
 // tiers are the weights at which floors are known. A parcel's floor is that of the last tier not above its weight.
-const tiers = 16
+const tiers = 12
 
 var tierWeights = func() (w [tiers]units.Weight) {
-	for i, ounces := range [tiers]units.Weight{0, 4, 8, 16, 2 * 16, 3 * 16, 4 * 16, 5 * 16, 7 * 16, 10 * 16, 15 * 16, 20 * 16, 30 * 16, 40 * 16, 50 * 16, 70 * 16} {
+	for i, ounces := range [tiers]units.Weight{0, 4, 8, 16, typicalPounds * 16, 3 * 16, 5 * 16, 7 * 16, 10 * 16, 20 * 16, 40 * 16, 70 * 16} {
 		w[i] = ounces * units.Ounce
 	}
 	return w
 }()
 
+// The tier by which views are put in order.
+const (
+	typicalTier   = 4
+	typicalPounds = 2
+)
+
 // speeds are how fast services must be for a floor to count them: those with a transit of at most 0 to speeds-2 days,
 // and, the last, all. When ground is too slow for an order, its price says nothing about it.
-const speeds = 7
+const speeds = 6
 
 const anySpeed = speeds - 1
 
-// A floor is a lower bound of a price in 1,024 micros, rounded down, so that the floors of a place fit where the lanes
-// do; a tenth of a cent rules out as much as a micro.
-type floor int32
+// A floor is a lower bound of a price, rounded down to 65,536 micros. Two bytes, because the floors of a place are most
+// of what a decision reads that no other one has just read; six cents rule out almost as much as a micro.
+type floor int16
 
 // noFloor is the floor where nothing goes.
-const noFloor floor = math.MaxInt32
+const noFloor floor = math.MaxInt16
 
-func floorOf(m units.Money) floor { return floor(min(m>>10, units.Money(noFloor))) }
+func floorOf(m units.Money) floor {
+	if m >= unreachable {
+		return noFloor
+	}
+	return floor(min(m>>16, units.Money(noFloor-1)))
+}
 
-func (f floor) money() units.Money { return units.Money(f) << 10 }
+func (f floor) money() units.Money {
+	if f == noFloor {
+		return unreachable
+	}
+	return units.Money(f) << 16
+}
 
 func tierOf(w units.Weight) int {
 	t := 0
@@ -105,6 +122,7 @@ type laneRow struct {
 	otherDays uint64                // services that deliver here on other days than elsewhere: those of delivery
 	handling  units.Money           // least handling of any shipment from anywhere
 	floors    [speeds * tiers]floor // the least of byView for each speed and tier
+	extra     []units.Money         // by service: what the place's attributes add to any price at least
 	attrs     [2][]lanes.Mask       // by service, for residences and for businesses
 	delivery  []*calendar.Calendar  // by service: the days it delivers here
 	views     []view                // the cheapest floors first
@@ -114,9 +132,9 @@ type laneRow struct {
 }
 
 func (r *laneRow) bytes() int64 {
-	return int64(unsafe.Sizeof(*r)) + 2*int64(len(r.viewOf)) + 4*int64(len(r.members)) + 4*int64(len(r.byView)) + int64(len(r.groups))*int64(unsafe.Sizeof(group{})) +
+	return int64(unsafe.Sizeof(*r)) + 2*int64(len(r.viewOf)) + 4*int64(len(r.members)) + 2*int64(len(r.byView)) + int64(len(r.groups))*int64(unsafe.Sizeof(group{})) +
 		int64(len(r.views))*int64(unsafe.Sizeof(view{})) +
-		int64(len(r.lanes))*int64(unsafe.Sizeof(lane{})) + 16*int64(len(r.attrs[0]))
+		int64(len(r.lanes))*int64(unsafe.Sizeof(lane{})) + 24*int64(len(r.extra))
 }
 
 // lane works out one lane. It returns the constraint that rules it out, or None.
@@ -125,7 +143,7 @@ func (e *Engine) lane(p *place, warehouse, service int32) (lane, Constraint) {
 	if !e.delivers(svc, p) {
 		return lane{transit: noTransit}, NotInArea
 	}
-	km := geo.KilometresOfDot(e.snap.Warehouses[warehouse].Unit.Dot(p.unit))
+	km := geo.KilometresOfDot(e.snap.Warehouses[warehouse].Centre.Dot(p.centre))
 	return e.laneBetween(p, svc, destsOf(svc, p), warehouse, km)
 }
 
@@ -195,6 +213,7 @@ func (e *Engine) newLaneRow(p place) *laneRow {
 		if svc.Attrs != nil {
 			attrs = svc.Attrs.Of(p.country, p.postal)
 		}
+		r.extra = append(r.extra, svc.Tariff.AreaFloor(attrs&^e.forBusiness[s]&^e.forHomes[s]))
 		r.attrs[0], r.attrs[1] = append(r.attrs[0], attrs&^e.forBusiness[s]), append(r.attrs[1], attrs&^e.forHomes[s])
 		r.delivery[s] = svc.Delivery
 		for _, by := range svc.ByArea {
@@ -224,7 +243,7 @@ func (e *Engine) newLaneRow(p place) *laneRow {
 			continue
 		}
 		var reach uint64
-		km := geo.KilometresOfDot(wh.Unit.Dot(p.unit))
+		km := geo.KilometresOfDot(wh.Centre.Dot(p.centre))
 		key = key[:0]
 		for s := range services {
 			row[s] = lane{transit: noTransit}
@@ -282,7 +301,7 @@ func (r *laneRow) order(e *Engine, of [][]int32) {
 			r.floors[at] = min(r.floors[at], f)
 		}
 	}
-	typical := least[(anySpeed*tiers+4)*n:] // 2 lb
+	typical := least[(anySpeed*tiers+typicalTier)*n:]
 	viewAt := sortedBy(n, func(a, b int) int {
 		return cmp.Compare(typical[a].money()+r.views[a].handling.base, typical[b].money()+r.views[b].handling.base)
 	})
@@ -359,7 +378,7 @@ func (r *laneRow) viewFloors(e *Engine, i int, least []floor) {
 		l := &r.lanes[i*len(e.snap.Services)+s]
 		for t := range tiers {
 			f := &least[(min(int(l.transit), anySpeed)*tiers+t)*n+i]
-			*f = min(*f, floorOf(e.zoneFloor(int32(s), l.zone, t)), floorOf(e.zoneFloor(int32(s), l.light, t)))
+			*f = min(*f, floorOf(r.extra[s]+min(e.zoneFloor(int32(s), l.zone, t), e.zoneFloor(int32(s), l.light, t))))
 		}
 	}
 	for at := tiers; at < speeds*tiers; at++ { // what is faster is fast enough

@@ -145,7 +145,11 @@ func (p *packer) add(b *bin, sku, count int32) {
 	}
 	b.stack += p.skus.Sides[sku][2] * units.Length(count)
 	b.flags |= p.skus.Flags[sku]
-	b.value += p.skus.Value[sku] * units.Money(count)
+	if p.skus.Value[sku] > (ratecards.MaxAmount-b.value)/units.Money(count) {
+		b.value = ratecards.MaxAmount // the most that can be declared
+	} else {
+		b.value += p.skus.Value[sku] * units.Money(count)
+	}
 	b.units += count
 }
 

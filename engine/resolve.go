@@ -40,37 +40,47 @@ func (sc *Scratch) resolveLines(lines []Line) {
 		sc.fault("lines", fmt.Sprintf("send at most %d, or raise the policy's max_lines", snap.Policy.MaxLines), "%d lines", len(lines))
 		return
 	}
-	total := int64(0)
+	total, weight := int64(0), units.Weight(0)
 	for i := range lines {
 		ln := &lines[i]
+		row, ok := snap.SKUs.Row(ln.SKU)
+		if ok = ok && !snap.SKUs.Gone[row]; !ok {
+			sc.fault(fmt.Sprintf("lines[%d].sku", i), sc.meant(ln.SKU, snap.SKUs.IDs, "add it to skus.csv, or check the spelling"), "unknown SKU %.100q", ln.SKU)
+		}
 		if ln.Quantity < 1 || ln.Quantity > snap.Policy.MaxUnits-total {
 			sc.fault(fmt.Sprintf("lines[%d].quantity", i), fmt.Sprintf("order from 1 to %d units in all", snap.Policy.MaxUnits), "%d units", ln.Quantity)
 			continue
 		}
-		row, ok := snap.SKUs.Row(ln.SKU)
-		if !ok || snap.SKUs.Gone[row] {
-			sc.fault(fmt.Sprintf("lines[%d].sku", i), sc.meant(ln.SKU, snap.SKUs.IDs, "add it to skus.csv, or check the spelling"), "unknown SKU %.100q", ln.SKU)
+		if !ok {
 			continue
 		}
-		total += ln.Quantity
-		merged := false
-		for j := range sc.items {
-			if sc.items[j].SKU == row {
-				sc.items[j].Quantity += int32(ln.Quantity)
-				merged = true
-				break
-			}
+		if each := snap.SKUs.Weight[row]; each > (MaxOrderWeight-weight)/units.Weight(ln.Quantity) {
+			sc.fault(fmt.Sprintf("lines[%d].quantity", i), "send several orders", "the order weighs more than %d t", MaxOrderWeight/(1_000*units.Kilogram))
+			continue
 		}
-		if !merged {
-			sc.items = append(sc.items, Item{SKU: row, Quantity: int32(ln.Quantity)})
-		}
+		total, weight = total+ln.Quantity, weight+snap.SKUs.Weight[row]*units.Weight(ln.Quantity)
+		sc.addItem(row, int32(ln.Quantity))
 	}
 }
 
-// meant is a mend for an unknown name. Suggestions are looked for only among few names: a typo must not cost a walk
-// through a million SKUs.
+// MaxOrderWeight bounds what an order may weigh, so that no sum can overflow: 1,000 tonnes.
+const MaxOrderWeight = 1_000_000 * units.Kilogram
+
+// addItem adds units of a SKU to what is to be filled, one item a SKU.
+func (sc *Scratch) addItem(sku, quantity int32) {
+	for i := range sc.items {
+		if sc.items[i].SKU == sku {
+			sc.items[i].Quantity += quantity
+			return
+		}
+	}
+	sc.items = append(sc.items, Item{SKU: sku, Quantity: quantity})
+}
+
+// meant is a mend for an unknown name. Suggestions are looked for a few times an order and among few names only: typos
+// must not cost walks through a million SKUs.
 func (sc *Scratch) meant(got string, known []string, otherwise string) string {
-	if len(known) <= 10_000 {
+	if len(known) <= 10_000 && sc.faults.Len() < 20 {
 		if s := faults.DidYouMean(got, known); s != "" {
 			return s
 		}
@@ -157,7 +167,7 @@ func (e *Engine) placeOf(at geo.Row, point geo.Point) (place, error) {
 		p.point = places.Point(at)
 	}
 	p.country, p.postal = places.Country(at), places.Postal(at)
-	p.unit = p.point.Unit()
+	p.unit, p.centre = p.point.Unit(), places.AreaCentre(at).Unit()
 	p.region = lanes.RegionOf(p.country, p.postal)
 	zone, err := e.zone(places.TimeZone(at))
 	if err != nil {

@@ -51,7 +51,7 @@ func (sc *Scratch) shipsOf(d *workday) []units.Date {
 // inTime returns the largest transit with which a shipment of the service keeps the promise, or -1.
 func (sc *Scratch) inTime(service int32, ship units.Date) int32 {
 	deadline := sc.deadline[service]
-	r := &sc.reach[(int(service)*reachSpan+int(uint32(ship)%reachSpan))*reachSpan+int(uint32(deadline)%reachSpan)]
+	r := &sc.reach[(int(uint32(ship)%reachSpan)*reachSpan+int(uint32(deadline)%reachSpan))*len(sc.soonest)+int(service)]
 	other := sc.row.otherDays>>service&1 == 1 // then r is not for its delivery days
 	if !other && r.ship == ship && r.deadline == deadline {
 		return r.days
@@ -207,6 +207,7 @@ func (sc *Scratch) offerFrom(best *offer, c *content, view int32, d *workday, li
 	limit -= c.cartons
 	ships, row := sc.shipsOf(d), sc.row.lanesOf(int(view), n)
 	floors := e.zoneFloors[c.tier*n*e.zoneCount:][:n*e.zoneCount]
+	extra := sc.row.extra
 	first, least := -1, limit
 	open := uint64(0)
 	for set := sc.services; set != 0; set &= set - 1 {
@@ -219,6 +220,7 @@ func (sc *Scratch) offerFrom(best *offer, c *content, view int32, d *workday, li
 		if l.light != l.zone {
 			floor = min(floor, floors[s*e.zoneCount+int(l.light)])
 		}
+		floor += extra[s]
 		if floor > limit || ships[s] == noShip || !sc.late && int32(l.transit) > sc.inTime(int32(s), ships[s]) {
 			continue
 		}
@@ -234,7 +236,7 @@ func (sc *Scratch) offerFrom(best *offer, c *content, view int32, d *workday, li
 	for set := open &^ (1 << first); set != 0; set &= set - 1 {
 		s := bits.TrailingZeros64(set)
 		l := &row[s]
-		if rest := best.price - c.cartons; floors[s*e.zoneCount+int(l.zone)] > rest && (l.light == l.zone || floors[s*e.zoneCount+int(l.light)] > rest) {
+		if rest := best.price - c.cartons - extra[s]; floors[s*e.zoneCount+int(l.zone)] > rest && (l.light == l.zone || floors[s*e.zoneCount+int(l.light)] > rest) {
 			continue
 		}
 		sc.offerBy(best, c, int32(s), ships[s], l)
@@ -283,7 +285,7 @@ func (sc *Scratch) offerOf(c *content, view, profile int32, limit units.Money) *
 		sc.offerFrom(o, c, view, d, limit)
 		return o
 	}
-	at := view*maxLeavings + d.leaving
+	at := d.leaving*int32(len(sc.row.views)) + view
 	if c.id == 0 {
 		o := &sc.offers[at]
 		if o.epoch != sc.epoch || !o.ok && o.price < limit {
@@ -446,7 +448,8 @@ func (sc *Scratch) single(c *content, limit units.Money) (best chosen, found boo
 	return best, found, candidates
 }
 
-// singleOfFew looks at every candidate: at the one with the lowest floor first, for what it costs rules out most.
+// singleOfFew looks at every candidate: at the one with the lowest floor first, for what it costs rules out most. To take
+// the lowest of the rest each time was tried, and cost more than the few offers it spared.
 func (sc *Scratch) singleOfFew(best *chosen, c *content) (found bool) {
 	sc.shortlist = sc.shortlist[:0]
 	floors := sc.row.floorsOf(sc.speed, c.tier)

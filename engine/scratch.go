@@ -53,7 +53,7 @@ type Scratch struct {
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
 	byTake     map[uint64]int32 // hash of a take vector to position in contents
-	reach      []reachable      // [(service*reachSpan + ship%reachSpan)*reachSpan + deadline%reachSpan]
+	reach      []reachable      // [(ship%reachSpan*reachSpan+deadline%reachSpan)*services + service]
 	prices     []priced         // likewise, for the whole order as one parcel
 	offers     []stamped        // by group, for the whole order
 	keep       []*offer         // room for offers that no table holds

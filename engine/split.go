@@ -23,8 +23,11 @@ func (sc *Scratch) pieces() int64 {
 // any two of its shipments one may hold the heaviest piece, and the others hold at least the lightest. The first bound
 // asks only the place, the second where the lines lie.
 func (sc *Scratch) mayBeatBySplit(cost units.Money) bool {
-	heavy, light := sc.extremes()
 	at := sc.speed * tiers
+	if 2*(sc.row.floors[at].money()+sc.row.handling)+sc.e.snap.Policy.SplitCost > cost {
+		return false // by the lightest pieces there are
+	}
+	heavy, light := sc.extremes()
 	dear, cheap := sc.row.floors[at+heavy].money()+sc.row.handling, sc.row.floors[at+light].money()+sc.row.handling
 	sc.limit = cost - sc.e.snap.Policy.SplitCost - cheap
 	if dear > sc.limit {
@@ -318,7 +321,7 @@ func (sc *Scratch) timely(g *group) bool {
 	if d.leaving >= maxLeavings {
 		return sc.viewTimely(g.view, d)
 	}
-	o := &sc.offers[g.view*maxLeavings+d.leaving]
+	o := &sc.offers[d.leaving*int32(len(sc.row.views))+g.view]
 	if o.timelyEpoch != sc.epoch {
 		o.timelyEpoch, o.timely = sc.epoch, sc.viewTimely(g.view, d)
 	}

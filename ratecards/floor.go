@@ -2,6 +2,8 @@ package ratecards
 
 import (
 	"math"
+	"reflect"
+	"slices"
 
 	"github.com/allot-engine/allot/ratecards/lanes"
 	"github.com/allot-engine/allot/units"
@@ -186,4 +188,64 @@ func (c *Card) cheapest(list units.Money, zone int) units.Money {
 		fuel = 0
 	}
 	return c.total(list, net, plain, fuelable, fuel)
+}
+
+// AreaFloor returns a lower bound of what the attributes of a destination add to any price of the card: no parcel to it costs
+// less than Floor, or ZoneFloor, and AreaFloor together. It looks at every surcharge.
+func (c *Card) AreaFloor(area lanes.Mask) units.Money {
+	sum := units.Money(0)
+	for i := range c.source.Surcharges {
+		if !c.certain(i, area) {
+			continue
+		}
+		// Of a group only the fired one with the highest priority is charged: one of those from this one up.
+		source, least := &c.source.Surcharges[i], c.leastAmount(i)
+		for j := range c.source.Surcharges {
+			other := &c.source.Surcharges[j]
+			if source.Group == "" || other.Group != source.Group || j == i {
+				continue
+			}
+			if other.Priority > source.Priority {
+				least = min(least, c.leastAmount(j))
+				if c.certain(j, area) {
+					least = 0 // the other one counts for the group
+					break
+				}
+			}
+		}
+		sum += least
+	}
+	return sum / c.minor * c.minor // whole units pass through the rounding of the total unchanged
+}
+
+// certain tells whether a surcharge fires for every parcel to a destination because of its attributes.
+func (c *Card) certain(i int, area lanes.Mask) bool {
+	u := &c.source.Surcharges[i]
+	if len(u.DependsOn)+len(u.Windows) > 0 {
+		return false
+	}
+	return slices.ContainsFunc(u.When, func(when Condition) bool {
+		only := Condition{Areas: when.Areas}
+		return len(when.Areas) > 0 && reflect.DeepEqual(when, only) && c.inArea(when.Areas, area)
+	})
+}
+
+// inArea tells whether a destination has one of the named attributes.
+func (c *Card) inArea(names []string, area lanes.Mask) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		bit := slices.Index(c.areas, name)
+		return bit >= 0 && area>>bit&1 == 1
+	})
+}
+
+// leastAmount returns what a surcharge comes to at least when it is charged, by amounts that are known beforehand.
+func (c *Card) leastAmount(i int) units.Money {
+	u := &c.surcharges[i]
+	switch u.kind {
+	case amountFlat:
+		return u.flat
+	case amountOfValue, amountOfBase:
+		return u.minimum
+	}
+	return 0
 }

@@ -465,12 +465,14 @@ func TestFloorIsBelowEveryHeavierParcel(t *testing.T) {
 		var q Prepared
 		for range 200 {
 			p := m.parcel()
-			c.Prepare(&q, p, m.area(), m.ship())
+			area := m.area()
+			c.Prepare(&q, p, area, m.ship())
 			z := lanes.Zone(1 + m.IntN(4))
 			total, ok := q.Total(z)
 			if !ok {
 				continue
 			}
+			total -= c.AreaFloor(area)
 			w := units.Weight(m.Int64N(int64(p.Weight) + 1))
 			if least := c.LeastBillable(p); least < p.Weight || least > q.Billable {
 				rt.Fatalf("LeastBillable = %s, but %s is billed as %s", least, p.Weight, q.Billable)

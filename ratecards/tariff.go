@@ -78,3 +78,16 @@ func (t *Tariff) ZoneFloor(z lanes.Zone, w units.Weight) (least units.Money, ok 
 	}
 	return least, ok
 }
+
+// AreaFloor returns a lower bound of what the attributes of a destination add to any price of the tariff; see
+// Card.AreaFloor.
+func (t *Tariff) AreaFloor(area lanes.Mask) units.Money {
+	if len(t.cards) == 0 {
+		return 0
+	}
+	least := t.cards[0].AreaFloor(area)
+	for _, c := range t.cards[1:] {
+		least = min(least, c.AreaFloor(area))
+	}
+	return least
+}

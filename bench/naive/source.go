@@ -34,14 +34,14 @@ type Network struct {
 }
 
 type place struct {
-	lat, lng float64
-	zone     *time.Location
+	lat, lng         float64
+	areaLat, areaLng float64 // the middle of its postal area, which zones are measured between
+	zone             *time.Location
 }
 
 type warehouse struct {
 	id                         string
-	lat, lng                   float64
-	zone                       *time.Location
+	at                         place
 	work                       *openDays
 	cutoff, processing         time.Duration
 	perOrder, perLine, perUnit float64
@@ -225,7 +225,7 @@ func (r *reader) places() error {
 	us := geo.US()
 	zones := map[string]*time.Location{}
 	for row := range geo.Row(us.Len()) {
-		p := us.Point(row)
+		p, area := us.Point(row), us.AreaCentre(row)
 		if p.Lat < 24 || p.Lat > 50 || p.Lng < -125 || p.Lng > -66 {
 			continue // the distance rule holds within the contiguous states
 		}
@@ -237,7 +237,7 @@ func (r *reader) places() error {
 			}
 			zones[name] = zone
 		}
-		r.n.places[us.Postal(row)] = place{p.Lat, p.Lng, zones[name]}
+		r.n.places[us.Postal(row)] = place{p.Lat, p.Lng, area.Lat, area.Lng, zones[name]}
 	}
 	return nil
 }
@@ -291,7 +291,7 @@ func (r *reader) warehouse(s *network.WarehouseRow) {
 	r.refuse(s.PerKilogram != 0 || s.PerOrder%units.Cent != 0 || s.PerLine%units.Cent != 0 || s.PerUnit%units.Cent != 0,
 		"warehouse %q handles by the kilogram, or for parts of cents", s.ID)
 	w := &warehouse{
-		id: s.ID, lat: at.lat, lng: at.lng, zone: at.zone, processing: time.Duration(s.Processing) * time.Minute,
+		id: s.ID, at: at, processing: time.Duration(s.Processing) * time.Minute,
 		perOrder: dollars(s.PerOrder), perLine: dollars(s.PerLine), perUnit: dollars(s.PerUnit),
 		capacity: int(s.Capacity), carriers: setOf(s.Carriers), classes: setOf(s.Classes), closed: s.Closed,
 	}

@@ -18,13 +18,14 @@ type way struct {
 // waysFrom returns the ways from a warehouse that end within the horizon, on time or late.
 func (t *task) waysFrom(w *warehouse) []way {
 	ready, clock := w.ready(t.now)
-	miles := haversine(w.lat, w.lng, t.to.lat, t.to.lng)
+	between := haversine(w.at.areaLat, w.at.areaLng, t.to.areaLat, t.to.areaLng)
+	miles := haversine(w.at.lat, w.at.lng, t.to.lat, t.to.lng)
 	var ways []way
 	for _, s := range t.n.services {
 		if w.carriers != nil && !w.carriers[s.carrier] || s.only == "residential" && t.commercial || s.only == "commercial" && !t.commercial {
 			continue
 		}
-		zone := zoneAt(t.n.bands[s.zones], miles)
+		zone := zoneAt(t.n.bands[s.zones], between)
 		days, ok := transitDays(s.transit[zone], t.n.onTime)
 		if zone == "" || !ok {
 			continue
@@ -56,11 +57,11 @@ func (t *task) waysFrom(w *warehouse) []way {
 // the cut-off of a work day is worked on that day, else on the next; every 24 hours of processing are one work
 // day, and what runs past midnight belongs to the next.
 func (w *warehouse) ready(now time.Time) (day time.Time, clock time.Duration) {
-	day = midnight(now.In(w.zone))
+	day = midnight(now.In(w.at.zone))
 	for {
 		if w.work.open(day) {
 			y, m, d := day.Date()
-			if cutoff := time.Date(y, m, d, 0, 0, int(w.cutoff/time.Second), 0, w.zone); !now.After(cutoff) {
+			if cutoff := time.Date(y, m, d, 0, 0, int(w.cutoff/time.Second), 0, w.at.zone); !now.After(cutoff) {
 				break
 			}
 		}
