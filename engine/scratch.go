@@ -66,7 +66,6 @@ type Scratch struct {
 
 	problem   solver.Problem
 	solver    solver.Scratch
-	plan      solver.Plan
 	shortlist []candidate
 	sources   []int32 // warehouse rows of the split problem, by rank
 	best      []chosen

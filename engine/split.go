@@ -262,17 +262,17 @@ func (sc *Scratch) gatherSources(maxShipments int32) bool {
 // or is dominated: as many others of its group as a plan has shipments have what it has, for no more. At least one of
 // them is then free to take its place in any plan.
 func (sc *Scratch) addSource(w int32, start, most int) {
-	lines, any := len(sc.items), false
+	lines, some := len(sc.items), false
 	own := len(sc.usable)
 	for _, it := range sc.items {
 		n := min(sc.stock.available(it.SKU, w), it.Quantity)
 		if n < it.Quantity && !sc.e.snap.Policy.SplitLines || n < 0 {
 			n = 0
 		}
-		any = any || n > 0
+		some = some || n > 0
 		sc.usable = append(sc.usable, n)
 	}
-	if !any {
+	if !some {
 		sc.usable = sc.usable[:own]
 		return
 	}
@@ -399,8 +399,8 @@ func (sc *Scratch) offerTake(w int, take []int32) (solver.Offer, bool) {
 	return solver.Offer{Cost: int64(cost), Arrival: o.arrival, Service: o.service}, true
 }
 
-// floorTake is the solver's lower bound on contents that hold at least take.
-func (sc *Scratch) floorTake(w int, take []int32) (int64, bool) {
+// floorTake is the solver's lower bound on whatever a warehouse ships.
+func (sc *Scratch) floorTake(w int, _ []int32) (int64, bool) {
 	from := sc.sources[w]
 	return int64(sc.row.floorsOf(sc.speed, 0)[sc.row.viewOf[from]].money() + sc.e.sites[from].base), true
 }

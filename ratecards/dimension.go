@@ -117,7 +117,7 @@ func (d *dimension) weight(a, b, c uint64, flags ParcelFlags) units.Weight {
 // higher. The parcel must be one that Prepare takes.
 func (c *Card) LeastBillable(p *Parcel) units.Weight {
 	longest, second, shortest := longestFirst(p.Sides[0], p.Sides[1], p.Sides[2])
-	least := units.Weight(units.MaxWeight)
+	least := units.MaxWeight
 	for _, d := range c.rules {
 		if d == nil {
 			return p.Weight

@@ -185,15 +185,16 @@ func told(d *Decision) string {
 	if d.Outcome != Planned {
 		return string(d.Outcome)
 	}
-	text := fmt.Sprintf("%s %.2f", d.Outcome, d.Cost)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("%s %.2f", d.Outcome, d.Cost))
 	for _, s := range d.Shipments {
 		var lines []string
 		for _, ln := range s.Lines {
 			lines = append(lines, fmt.Sprintf("%d %s", ln.Quantity, ln.SKU))
 		}
-		text += fmt.Sprintf(" [%s by %s: %s, %.2f, %s]", s.Warehouse, s.Service, strings.Join(lines, ", "), s.Cost, s.Arrival.Format("Mon 2 15:04"))
+		text.WriteString(fmt.Sprintf(" [%s by %s: %s, %.2f, %s]", s.Warehouse, s.Service, strings.Join(lines, ", "), s.Cost, s.Arrival.Format("Mon 2 15:04")))
 	}
-	return text
+	return text.String()
 }
 
 func TestUnknownRulesAreRefused(t *testing.T) {

@@ -249,7 +249,7 @@ func addService(src *network.Source, cfg Config, rng *rand.Rand, s int, carrier 
 
 	transit := &lanes.TransitTable{}
 	for z := 2; z <= 8; z++ {
-		h := make(lanes.Histogram, 0, 8)
+		var h lanes.Histogram
 		switch speed {
 		case 0: // ground: one to five days, sometimes one more
 			h = append(make(lanes.Histogram, 1+(z-1)*4/7), 9_300, 700)
