@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+
+	"github.com/allot-engine/allot/engine/enginetest"
 )
 
 // What the benchmarks sweep. The naive version stops at naiveUpTo warehouses, where a decision takes it milliseconds.
@@ -61,9 +63,12 @@ func sweep(b *testing.B, upTo int, prepare func(*Runner) func()) {
 }
 
 // TestDecideAllocatesNothing holds the promise that the benchmarks measure: in steady state a decision of the engine
-// allocates nothing, whether one warehouse ships the order or several do. What is let pass is one allocation in 64
-// decisions: the lane cache notes its hits in buffers of 64, and allocates a new one when it has taken one over.
+// allocates nothing, whether one warehouse ships the order or several do. What is let pass is one allocation in 256
+// decisions: the lane cache notes its hits in buffers of 512, and allocates a new one when it has taken one over.
 func TestDecideAllocatesNothing(t *testing.T) {
+	if enginetest.RaceDetector {
+		t.Skip("the race detector makes pools forget, and those of the lane cache then allocate")
+	}
 	for _, size := range []struct{ warehouses, stocked int }{{50, 50}, {50, 5}, {200, 30}} {
 		f := NewField(1, size.warehouses, false)
 		r := f.Runner(1, size.stocked)
@@ -75,7 +80,7 @@ func TestDecideAllocatesNothing(t *testing.T) {
 		for range 3 {
 			all()
 		}
-		if n := testing.AllocsPerRun(3, all); n > Orders/64 {
+		if n := testing.AllocsPerRun(3, all); n > Orders/256 {
 			t.Errorf("%d warehouses, %d %% stocked: %v allocations in %d decisions", size.warehouses, size.stocked, n, Orders)
 		}
 		if r.Splits == 0 {

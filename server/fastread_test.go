@@ -63,7 +63,7 @@ func TestPlainIsTheLongWay(t *testing.T) {
 			t.Fatalf("%x read as %q %+v, want %v %q %+v", wire, id, o, sound, wantID, want)
 		}
 	})
-	if plain < 10 || other < 10 {
+	if !testing.Short() && (plain < 10 || other < 10) { // a short run draws too few to judge
 		t.Errorf("%d plain and %d other requests: only half was tested", plain, other)
 	}
 }

@@ -95,7 +95,7 @@ func TestHandChecksAreProtovalidate(t *testing.T) {
 			t.Fatalf("Quote: protovalidate %v: %v", rules, r)
 		}
 	})
-	if passed < 10 || refused < 10 {
+	if !testing.Short() && (passed < 10 || refused < 10) { // a short run draws too few to judge
 		t.Errorf("%d random requests were good and %d bad: only half was tested", passed, refused)
 	}
 	// What random requests do not reach: the number of lines, and the pieces of a message that may be missing.
