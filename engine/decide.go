@@ -54,6 +54,7 @@ func (sc *Scratch) begin() {
 	}
 	if sc.leavings >= maxLeavings/2 { // days have gone by: what has left is of no use
 		sc.leavings = 0
+		clear(sc.windows)
 		for i := range sc.days {
 			sc.days[i] = workday{from: 1, until: 0}
 		}
@@ -208,8 +209,7 @@ func (sc *Scratch) describe(s *Shipment, b *chosen) {
 	}
 	pack := sc.packFor(c, service)
 	s.Parcels = append(s.Parcels, pack.parcels...)
-	freight, _ := sc.freight(c, service, b.offer.ship, l)
-	s.Freight = freight - pack.boxes
+	s.Freight = b.offer.freight - pack.boxes
 	s.Handling = e.sites[b.warehouse].of(c)
 	s.Other = b.cost - s.Freight - s.Handling
 	s.Zone, s.Guessed = l.zone, l.guessed
@@ -221,7 +221,7 @@ func (sc *Scratch) schedule(s *Shipment, profile int32, l *lane, ship units.Date
 	svc, p := &sc.e.snap.Services[s.Service], &sc.e.snap.Profiles[profile]
 	pickups := &p.Pickups[s.Service]
 	today := &sc.days[profile]
-	s.Ready = p.Dock.Zone.Instant(today.day, today.at)
+	s.Ready = today.ready
 	at := today.at
 	if ship > today.day {
 		at = 0

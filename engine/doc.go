@@ -9,7 +9,8 @@
 // # How a decision is made fast
 //
 // What depends only on the network and the destination is worked out once per place and cached (laneRow): zone,
-// transit and attributes of every warehouse and service. Warehouses that look the same from a place, with equal zones,
+// transit and attributes of every warehouse and service. Places for which all of that is equal, as it mostly is for those
+// whose postal codes begin alike, share it. Warehouses that look the same from a place, with equal zones,
 // transit, services and working day, form a group; what a content costs to ship is worked out once per group. The
 // warehouses of a group then differ in their stock and handling cost only.
 //

@@ -28,9 +28,10 @@ type Options struct {
 // cache of lanes, which change how fast it answers and never what. It is safe for concurrent use, each caller with
 // a Scratch of its own. Close releases the cache.
 type Engine struct {
-	snap  *network.Snapshot
-	rows  *ristretto.Cache[uint64, *laneRow]
-	zones sync.Map // IANA name to *calendar.Zone
+	snap   *network.Snapshot
+	rows   *ristretto.Cache[uint64, *destination]
+	zones  sync.Map // IANA name to *calendar.Zone
+	shared sharedRows
 
 	sites        []site
 	volume       []int64 // of a unit of each SKU, mm³
@@ -46,6 +47,7 @@ type Engine struct {
 	commercial   uint64
 	zoneFloors   []units.Money // by weight tier, service and zone
 	zoneCount    int           // zones of a service in zoneFloors
+	floorUnit    uint8         // of lane rows: see floor
 	forHomes     []lanes.Mask  // by service: attributes that hold for residences only
 	forBusiness  []lanes.Mask
 }
@@ -67,10 +69,10 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		return nil, fmt.Errorf("engine: lane cache of %d bytes", opt.LaneCacheBytes)
 	}
 	e := &Engine{snap: snap, carbon: snap.Policy.CarbonPrice != 0, volume: skuVolumes(&snap.SKUs)}
-	rows, err := ristretto.NewCache(&ristretto.Config[uint64, *laneRow]{
+	rows, err := ristretto.NewCache(&ristretto.Config[uint64, *destination]{
 		NumCounters:        10 * 100_000, // ten times the places that may be held, as its authors advise
 		MaxCost:            opt.LaneCacheBytes,
-		BufferItems:        512, // hits told at a time; at the usual 64 waking its goroutine cost a tenth of a decision
+		BufferItems:        4096, // hits told at a time; at the usual 64 waking its goroutine cost a tenth of a decision, at 512 a fiftieth
 		IgnoreInternalCost: true,
 	})
 	if err != nil {
@@ -189,17 +191,17 @@ func (e *Engine) zone(name string) (*calendar.Zone, error) {
 }
 
 // lanesTo returns the lanes to a place, from the cache where they are there. key tells places apart; see placeOf.
-func (e *Engine) lanesTo(key uint64, at geo.Row, point geo.Point) (*laneRow, error) {
-	if r, ok := e.rows.Get(key); ok {
-		return r, nil
+func (e *Engine) lanesTo(key uint64, at geo.Row, point geo.Point) (*destination, error) {
+	if to, ok := e.rows.Get(key); ok {
+		return to, nil
 	}
 	p, err := e.placeOf(at, point)
 	if err != nil {
 		return nil, err
 	}
-	r := e.newLaneRow(p)
-	e.rows.Set(key, r, r.bytes())
-	return r, nil
+	to := &destination{row: e.shared.of(e.newLaneRow(p)), place: p}
+	e.rows.Set(key, to, to.bytes())
+	return to, nil
 }
 
 // unreachable is a cost above that of any shipment, small enough that a few of them add up.
@@ -222,6 +224,7 @@ func (e *Engine) makeZoneFloors() {
 		e.zoneCount = max(e.zoneCount, int(services[s].OnlyZone)+1)
 	}
 	e.zoneFloors = make([]units.Money, tiers*len(services)*e.zoneCount)
+	highest := units.Money(0)
 	for t, weight := range tierWeights {
 		for s := range services {
 			tariff := services[s].Tariff
@@ -230,12 +233,17 @@ func (e *Engine) makeZoneFloors() {
 			}
 			for z := range e.zoneCount {
 				floor, ok := tariff.ZoneFloor(lanes.Zone(z), weight)
-				if !ok {
+				if ok {
+					highest = max(highest, floor)
+				} else {
 					floor = unreachable
 				}
 				e.zoneFloors[(t*len(services)+s)*e.zoneCount+z] = floor
 			}
 		}
+	}
+	for highest>>e.floorUnit > units.Money(noFloor)*3/4 { // the rest is for what the area adds
+		e.floorUnit++
 	}
 }
 

@@ -67,7 +67,7 @@ func (sc *Scratch) evaluate(w, s int32, items []Item, q question) evaluation {
 	if c.classes&^svc.Classes != 0 {
 		return kill(ServiceClass, className(snap, c.classes&^svc.Classes))
 	}
-	l, why := e.lane(&sc.row.place, w, s)
+	l, why := e.lane(sc.place, w, s)
 	if why != None {
 		return kill(why, "")
 	}
@@ -150,7 +150,7 @@ func (sc *Scratch) evaluate(w, s int32, items []Item, q question) evaluation {
 	if wh.PerKilogram != 0 {
 		term("handling_weight", wh.PerKilogram.Times(int64(c.weight), int64(units.Kilogram)))
 	}
-	term("carbon", e.carbonCost(&c, w, s, &sc.row.place))
+	term("carbon", e.carbonCost(&c, w, s, sc.place))
 	term("lateness", snap.Policy.LateCost*units.Money(ev.late))
 	return ev
 }

@@ -3,9 +3,11 @@ package engine
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/solver"
 	"github.com/allot-engine/allot/units"
 )
@@ -117,4 +119,22 @@ func (sc *Scratch) reference(items []Item, most int) (units.Money, []ReferenceSh
 		shipments = append(shipments, ReferenceShipment{Warehouse: w, Service: service, Items: content, Cost: ev.cost, Terms: ev.terms})
 	}
 	return units.Money(plan.Cost), shipments, true
+}
+
+// SharedRows returns how many rows of lanes some places have between them, and the first place, if any, whose row is not
+// what it would have had to itself.
+func (e *Engine) SharedRows(places []geo.Row) (rows int, wrong string, err error) {
+	var shared sharedRows
+	distinct := map[*laneRow]bool{}
+	for _, at := range places {
+		p, err := e.placeOf(at, geo.Point{})
+		if err != nil {
+			return 0, "", err
+		}
+		row := shared.of(e.newLaneRow(p))
+		if distinct[row] = true; wrong == "" && !reflect.DeepEqual(row, e.newLaneRow(p)) {
+			wrong = p.postal
+		}
+	}
+	return len(distinct), wrong, nil
 }

@@ -15,13 +15,19 @@ import (
 
 // A place is a destination as lanes see it.
 type place struct {
+	zone            *calendar.Zone
 	country, postal string
 	point           geo.Point
 	unit            geo.Unit
 	centre          geo.Unit // of its postal area, which the distance rule measures to
 	region          lanes.Region
-	zone            *calendar.Zone
 	guessed         bool // the postal code was taken from the nearest place
+}
+
+// A destination is a place with its lanes, which places that look alike from every warehouse share.
+type destination struct {
+	row *laneRow
+	place
 }
 
 // A lane is what one service makes of the way from a group of warehouses to a place.
@@ -58,11 +64,13 @@ type group struct {
 	handling    handling // the least of each part among them
 }
 
-// tiers are the weights at which floors are known. A parcel's floor is that of the last tier not above its weight.
-const tiers = 12
+// tiers are the weights at which floors are known. A parcel's floor is that of the last tier not above its weight. With
+// twelve of them floors took a third less room, but most lay a pound below their parcels and let through two more offers for
+// every three orders, 8 % of a decision; twenty-four gained less than 1 % over these.
+const tiers = 18
 
 var tierWeights = func() (w [tiers]units.Weight) {
-	for i, ounces := range [tiers]units.Weight{0, 4, 8, 16, typicalPounds * 16, 3 * 16, 5 * 16, 7 * 16, 10 * 16, 20 * 16, 40 * 16, 70 * 16} {
+	for i, ounces := range [tiers]units.Weight{0, 4, 8, 16, typicalPounds * 16, 3 * 16, 4 * 16, 5 * 16, 6 * 16, 7 * 16, 8 * 16, 10 * 16, 15 * 16, 20 * 16, 30 * 16, 40 * 16, 50 * 16, 70 * 16} {
 		w[i] = ounces * units.Ounce
 	}
 	return w
@@ -80,25 +88,27 @@ const speeds = 6
 
 const anySpeed = speeds - 1
 
-// A floor is a lower bound of a price, rounded down to 65,536 micros. Two bytes, because the floors of a place are most
-// of what a decision reads that no other one has just read; six cents rule out almost as much as a micro.
+// A floor is a lower bound of a price, rounded down to a multiple of two to the power of laneRow.floorUnit. Two bytes,
+// because the floors of a place are most of what a decision reads that no other one has just read, and so fine because each
+// offer that a floor rules out costs as much as reading all of them.
 type floor int16
 
 // noFloor is the floor where nothing goes.
 const noFloor floor = math.MaxInt16
 
-func floorOf(m units.Money) floor {
+func (r *laneRow) floorOf(m units.Money) floor {
 	if m >= unreachable {
 		return noFloor
 	}
-	return floor(min(m>>16, units.Money(noFloor-1)))
+	return floor(min(m>>(r.floorUnit&63), units.Money(noFloor-1)))
 }
 
-func (f floor) money() units.Money {
+// money returns what a floor stands for.
+func (r *laneRow) money(f floor) units.Money {
 	if f == noFloor {
 		return unreachable
 	}
-	return units.Money(f) << 16
+	return units.Money(f) << (r.floorUnit & 63)
 }
 
 func tierOf(w units.Weight) int {
@@ -119,6 +129,7 @@ type laneRow struct {
 	byView    []floor               // [(speed*tiers+tier)*views + view]: what any parcel at least so heavy costs at least from a view
 	lanes     []lane                // [view*services + service]
 	services  uint64                // that deliver here at all
+	floorUnit uint8                 // of money: see floor
 	otherDays uint64                // services that deliver here on other days than elsewhere: those of delivery
 	handling  units.Money           // least handling of any shipment from anywhere
 	floors    [speeds * tiers]floor // the least of byView for each speed and tier
@@ -128,11 +139,12 @@ type laneRow struct {
 	views     []view                // the cheapest floors first
 	groups    []group               // view by view
 	members   []int32               // warehouse rows, group by group, the cheapest handling first
-	place     place
 }
 
-func (r *laneRow) bytes() int64 {
-	return int64(unsafe.Sizeof(*r)) + 2*int64(len(r.viewOf)) + 4*int64(len(r.members)) + 2*int64(len(r.byView)) + int64(len(r.groups))*int64(unsafe.Sizeof(group{})) +
+// bytes is what a destination takes at most: lanes that others share count in full, for it may outlive them.
+func (to *destination) bytes() int64 {
+	r := to.row
+	return int64(unsafe.Sizeof(*to)+unsafe.Sizeof(*r)) + 2*int64(len(r.viewOf)) + 4*int64(len(r.members)) + 2*int64(len(r.byView)) + int64(len(r.groups))*int64(unsafe.Sizeof(group{})) +
 		int64(len(r.views))*int64(unsafe.Sizeof(view{})) +
 		int64(len(r.lanes))*int64(unsafe.Sizeof(lane{})) + 24*int64(len(r.extra))
 }
@@ -204,8 +216,7 @@ func (e *Engine) newLaneRow(p place) *laneRow {
 	snap := e.snap
 	services := len(snap.Services)
 	r := &laneRow{
-		place: p, viewOf: make([]int16, len(snap.Warehouses)),
-		delivery: make([]*calendar.Calendar, services), handling: unreachable,
+		viewOf: make([]int16, len(snap.Warehouses)), delivery: make([]*calendar.Calendar, services), handling: unreachable, floorUnit: e.floorUnit,
 	}
 	for s := range snap.Services {
 		svc := &snap.Services[s]
@@ -303,7 +314,7 @@ func (r *laneRow) order(e *Engine, of [][]int32) {
 	}
 	typical := least[(anySpeed*tiers+typicalTier)*n:]
 	viewAt := sortedBy(n, func(a, b int) int {
-		return cmp.Compare(typical[a].money()+r.views[a].handling.base, typical[b].money()+r.views[b].handling.base)
+		return cmp.Compare(r.money(typical[a])+r.views[a].handling.base, r.money(typical[b])+r.views[b].handling.base)
 	})
 	views, place := make([]view, n), make([]int32, n)
 	r.byView = make([]floor, len(least))
@@ -378,7 +389,7 @@ func (r *laneRow) viewFloors(e *Engine, i int, least []floor) {
 		l := &r.lanes[i*len(e.snap.Services)+s]
 		for t := range tiers {
 			f := &least[(min(int(l.transit), anySpeed)*tiers+t)*n+i]
-			*f = min(*f, floorOf(r.extra[s]+min(e.zoneFloor(int32(s), l.zone, t), e.zoneFloor(int32(s), l.light, t))))
+			*f = min(*f, r.floorOf(r.extra[s]+min(e.zoneFloor(int32(s), l.zone, t), e.zoneFloor(int32(s), l.light, t))))
 		}
 	}
 	for at := tiers; at < speeds*tiers; at++ { // what is faster is fast enough

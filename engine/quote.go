@@ -65,6 +65,7 @@ func lastDay(d *Decision) units.Date {
 // promiseDay makes the end of a day what is promised, unless a service's deadline is earlier already.
 func (sc *Scratch) promiseDay(day units.Date) {
 	sc.promised = true
+	sc.due.latest = min(sc.due.latest, day)
 	for s := range sc.e.snap.Services {
 		sc.deadline[s] = min(sc.deadline[s], day)
 	}

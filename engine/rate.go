@@ -52,7 +52,7 @@ func (e *Engine) Rate(warehouse, service int32, to *Destination, parcel *ratecar
 	case sc.services>>service&1 == 0:
 		return kill(ServiceExcluded, "it delivers to businesses only")
 	}
-	l, why := e.lane(&sc.row.place, warehouse, service)
+	l, why := e.lane(sc.place, warehouse, service)
 	if why != None {
 		return kill(why, "")
 	}

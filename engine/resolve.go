@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
@@ -14,9 +15,17 @@ import (
 func (sc *Scratch) resolve(stock *StockView, order *Order, now units.Instant) error {
 	sc.faults = faults.List{}
 	sc.stock, sc.now = stock, now
-	sc.resolveLines(order.Lines)
 	sc.row, sc.zone = nil, nil
-	if to, known := sc.destination(order); known {
+	to, known := sc.destination(order)
+	if known { // before the lines: looking them up hides the wait for what memory holds of the destination, 2 % of a decision
+		sc.resolveDestination(&to)
+	}
+	astray := sc.faults.Len() > 0
+	if astray { // told after those of the lines
+		sc.faults = faults.List{}
+	}
+	sc.resolveLines(order.Lines)
+	if astray {
 		sc.resolveDestination(&to)
 	}
 	sc.resolveServices(order)
@@ -114,6 +123,7 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 		country = "US"
 	}
 	var err error
+	var found *destination
 	switch {
 	case to.Postal != "":
 		at, ok := places.Lookup(country, to.Postal)
@@ -121,14 +131,14 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 			sc.fault("to.postal_code", "check the code, or give latitude and longitude", "no place %.20q in %.10q", to.Postal, country)
 			return
 		}
-		sc.row, err = e.lanesTo(uint64(at)<<1, at, geo.Point{})
+		found, err = e.lanesTo(uint64(at)<<1, at, geo.Point{})
 	case to.Point != nil:
 		cell, bad := geo.CellOf(*to.Point)
 		if bad != nil {
 			sc.fault("to.point", "", "%v", bad)
 			return
 		}
-		sc.row, err = e.lanesTo(uint64(cell)<<1|1, -1, *to.Point)
+		found, err = e.lanesTo(uint64(cell)<<1|1, -1, *to.Point)
 	default:
 		sc.fault("to", "give a postal code, or latitude and longitude", "the order has no destination")
 		return
@@ -137,11 +147,11 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 		sc.fault("to", "", "%v", err)
 		return
 	}
-	sc.zone = sc.row.place.zone
+	sc.row, sc.place, sc.zone = found.row, &found.place, found.zone
 	if to.TimeZone != "" {
 		if sc.zone, err = e.zone(to.TimeZone); err != nil {
 			sc.fault("to.time_zone", "write an IANA name, as America/New_York", "unknown time zone %.60q", to.TimeZone)
-			sc.zone = sc.row.place.zone
+			sc.zone = found.zone
 		}
 	}
 }
@@ -245,6 +255,7 @@ func (sc *Scratch) resolvePromise(p *Promise) {
 			day, at = d, c
 		}
 	}
+	sc.due = due{day: day, at: at, latest: math.MaxInt32}
 	for s := range snap.Services {
 		sc.deadline[s] = day
 		if snap.Services[s].DeliverBy > at {

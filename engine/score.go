@@ -3,121 +3,11 @@ package engine
 import (
 	"math"
 	"math/bits"
-	"slices"
 	"sync/atomic"
 
 	"github.com/allot-engine/allot/ratecards/calendar"
 	"github.com/allot-engine/allot/units"
 )
-
-// secondsADay scales dates to the clock of offers.
-const secondsADay = int64(units.EndOfDay)
-
-// daysOf returns what the moment means for a profile, worked out anew only when a cut-off has passed since.
-func (sc *Scratch) daysOf(profile int32) *workday {
-	d := &sc.days[profile]
-	if d.from <= sc.now && sc.now <= d.until {
-		return d
-	}
-	p := &sc.e.snap.Profiles[profile]
-	n := len(p.Pickups)
-	d.from = sc.now
-	d.day, d.at, d.until, d.ok = p.Dock.Ready(sc.now)
-	sc.leaving = append(sc.leaving[:int(sc.leavings)*n], make([]units.Date, n)...)
-	ships := sc.leaving[int(sc.leavings)*n:]
-	for s := range p.Pickups {
-		ships[s] = noShip
-		if d.ok && p.Pickups[s].Calendar != nil {
-			if day, _, ok := p.Pickups[s].Next(d.day, d.at); ok {
-				ships[s] = day
-			}
-		}
-	}
-	for d.leaving = 0; d.leaving < sc.leavings; d.leaving++ {
-		if slices.Equal(sc.leaving[int(d.leaving)*n:][:n], ships) {
-			return d
-		}
-	}
-	sc.leavings++
-	return d
-}
-
-// shipsOf returns the ship dates of a workday by service.
-func (sc *Scratch) shipsOf(d *workday) []units.Date {
-	n := len(sc.e.snap.Services)
-	return sc.leaving[int(d.leaving)*n:][:n]
-}
-
-// inTime returns the largest transit with which a shipment of the service keeps the promise, or -1.
-func (sc *Scratch) inTime(service int32, ship units.Date) int32 {
-	deadline := sc.deadline[service]
-	r := &sc.reach[(int(uint32(ship)%reachSpan)*reachSpan+int(uint32(deadline)%reachSpan))*len(sc.soonest)+int(service)]
-	other := sc.row.otherDays>>service&1 == 1 // then r is not for its delivery days
-	if !other && r.ship == ship && r.deadline == deadline {
-		return r.days
-	}
-	days := int32(calendar.MaxTransit(ship, deadline, sc.e.snap.Services[service].Linehaul, sc.delivery(service)))
-	if !other {
-		*r = reachable{ship: ship, deadline: deadline, days: days}
-	}
-	return days
-}
-
-// delivery returns the days on which a service delivers at the place.
-func (sc *Scratch) delivery(service int32) *calendar.Calendar {
-	if sc.row.otherDays>>service&1 == 1 {
-		return sc.row.delivery[service]
-	}
-	return sc.e.snap.Services[service].Delivery
-}
-
-// setSpeed works out the speed: the largest transit with which any service keeps the promise from any warehouse.
-func (sc *Scratch) setSpeed() {
-	sc.speed = anySpeed
-	if sc.late {
-		return
-	}
-	if sc.now < sc.soonFrom || sc.now > sc.soonUntil {
-		sc.setSoonest()
-	}
-	speed := -1
-	for set := sc.services & sc.row.services; set != 0 && speed < anySpeed; set &= set - 1 {
-		s := int32(bits.TrailingZeros64(set))
-		if sc.soonest[s] != noShip {
-			speed = max(speed, int(sc.inTime(s, sc.soonest[s])))
-		}
-	}
-	sc.speed = min(max(speed, 0), anySpeed)
-}
-
-// setSoonest works out the first ship date of every service from anywhere, and how long that holds.
-func (sc *Scratch) setSoonest() {
-	sc.soonFrom, sc.soonUntil = sc.now, math.MaxInt64
-	for s := range sc.soonest {
-		sc.soonest[s] = noShip
-	}
-	for p := range sc.days {
-		d := sc.daysOf(int32(p))
-		if d.ok {
-			sc.soonUntil = min(sc.soonUntil, d.until)
-		}
-		for s, ship := range sc.shipsOf(d) {
-			if ship != noShip && (sc.soonest[s] == noShip || ship < sc.soonest[s]) {
-				sc.soonest[s] = ship
-			}
-		}
-	}
-}
-
-// arrival returns the day a shipment arrives, and the moment on the destination's own clock.
-func (sc *Scratch) arrival(service int32, ship units.Date, transit uint8) (units.Date, int64, bool) {
-	svc := &sc.e.snap.Services[service]
-	day, ok := calendar.Arrive(ship, int(transit), svc.Linehaul, sc.delivery(service))
-	if !ok || day > sc.horizon {
-		return 0, 0, false
-	}
-	return day, int64(day)*secondsADay + int64(svc.DeliverBy), true
-}
 
 // packFor returns the content in parcels under the service's limits.
 func (sc *Scratch) packFor(c *content, service int32) *packing {
@@ -205,27 +95,24 @@ func (sc *Scratch) offerFrom(best *offer, c *content, view int32, d *workday, li
 	best.ok, best.price = false, limit
 	n := len(e.snap.Services)
 	limit -= c.cartons
-	ships, row := sc.shipsOf(d), sc.row.lanesOf(int(view), n)
+	ships, row, within := sc.shipsOf(d), sc.row.lanesOf(int(view), n), sc.inTime(d)[:n]
 	floors := e.zoneFloors[c.tier*n*e.zoneCount:][:n*e.zoneCount]
-	extra := sc.row.extra
-	first, least := -1, limit
+	extra, zones := sc.row.extra, e.zoneCount
 	open := uint64(0)
-	for set := sc.services; set != 0; set &= set - 1 {
+	for s := range row { // without a branch on what is in time, which no processor foresees
+		bit := uint64(0)
+		if row[s].transit < within[s] {
+			bit = 1
+		}
+		open |= bit << (s & 63)
+	}
+	open &= sc.services
+	first, least := -1, limit
+	for set := open; set != 0; set &= set - 1 {
 		s := bits.TrailingZeros64(set)
 		l := &row[s]
-		if l.transit == noTransit {
-			continue
-		}
-		floor := floors[s*e.zoneCount+int(l.zone)]
-		if l.light != l.zone {
-			floor = min(floor, floors[s*e.zoneCount+int(l.light)])
-		}
-		floor += extra[s]
-		if floor > limit || ships[s] == noShip || !sc.late && int32(l.transit) > sc.inTime(int32(s), ships[s]) {
-			continue
-		}
-		open |= 1 << s
-		if floor <= least {
+		floor := min(floors[s*zones+int(l.zone)], floors[s*zones+int(l.light)])
+		if floor += extra[s]; floor <= least {
 			first, least = s, floor
 		}
 	}
@@ -236,25 +123,21 @@ func (sc *Scratch) offerFrom(best *offer, c *content, view int32, d *workday, li
 	for set := open &^ (1 << first); set != 0; set &= set - 1 {
 		s := bits.TrailingZeros64(set)
 		l := &row[s]
-		if rest := best.price - c.cartons - extra[s]; floors[s*e.zoneCount+int(l.zone)] > rest && (l.light == l.zone || floors[s*e.zoneCount+int(l.light)] > rest) {
-			continue
+		if min(floors[s*zones+int(l.zone)], floors[s*zones+int(l.light)])+extra[s] <= best.price-c.cartons {
+			sc.offerBy(best, c, int32(s), ships[s], l)
 		}
-		sc.offerBy(best, c, int32(s), ships[s], l)
 	}
 }
 
-// offerBy puts the offer of one service on a ship date in best's place where it is better.
+// offerBy puts the offer of one service on a ship date, in time unless the search may be late, in best's place where it is
+// better.
 func (sc *Scratch) offerBy(best *offer, c *content, s int32, ship units.Date, l *lane) {
 	svc := &sc.e.snap.Services[s]
 	if c.classes&^svc.Classes != 0 {
 		return
 	}
-	late := int32(l.transit) > sc.inTime(s, ship)
-	if late && !sc.late {
-		return
-	}
-	price, ok := sc.freight(c, s, ship, l)
-	price += svc.PerShipment
+	freight, ok := sc.freight(c, s, ship, l)
+	price := freight + svc.PerShipment
 	if !ok || price > best.price {
 		return
 	}
@@ -262,7 +145,7 @@ func (sc *Scratch) offerBy(best *offer, c *content, s int32, ship units.Date, l 
 	if !ok {
 		return
 	}
-	if late {
+	if sc.late && day > sc.deadline[s] {
 		price += sc.e.snap.Policy.LateCost * units.Money(day-sc.deadline[s])
 		if price > best.price {
 			return
@@ -270,7 +153,7 @@ func (sc *Scratch) offerBy(best *offer, c *content, s int32, ship units.Date, l 
 	}
 	if !best.ok || price < best.price || price == best.price && (arrival < best.arrival ||
 		arrival == best.arrival && svc.Rank < sc.e.snap.Services[best.service].Rank) {
-		best.price, best.arrival, best.service, best.ship, best.ok = price, arrival, s, ship, true
+		best.price, best.freight, best.arrival, best.service, best.ship, best.ok = price, freight, arrival, s, ship, true
 	}
 }
 
@@ -319,7 +202,7 @@ func (sc *Scratch) newOffer() *offer {
 // than limit. Stock is not looked at.
 func (sc *Scratch) offerAt(c *content, w int32, limit units.Money) (*offer, units.Money) {
 	view, own := sc.row.viewOf[w], sc.e.sites[w].of(c)
-	if view < 0 || sc.only >= 0 && sc.only != w || sc.row.floorsOf(sc.speed, c.tier)[view].money()+c.cartons > limit-own {
+	if view < 0 || sc.only >= 0 && sc.only != w || sc.row.money(sc.row.floorsOf(sc.speed, c.tier)[view])+c.cartons > limit-own {
 		return nil, 0
 	}
 	o := sc.offerWithin(c, w, limit-own)
@@ -416,12 +299,15 @@ func (sc *Scratch) offerOwn(c *content, w int32) *offer {
 		if why != None {
 			continue
 		}
+		if !sc.late && int(row[s].transit) > calendar.MaxTransit(ship, sc.deadline[s], sc.e.snap.Services[s].Linehaul, sc.delivery(s)) {
+			continue
+		}
 		one := offer{price: unreachable}
 		sc.offerBy(&one, c, s, ship, &row[s])
 		if !one.ok {
 			continue
 		}
-		one.price += sc.e.carbonCost(c, w, s, &sc.row.place)
+		one.price += sc.e.carbonCost(c, w, s, sc.place)
 		if !best.ok || one.price < best.price || one.price == best.price && (one.arrival < best.arrival ||
 			one.arrival == best.arrival && sc.e.snap.Services[s].Rank < sc.e.snap.Services[best.service].Rank) {
 			*best = one
@@ -459,7 +345,7 @@ func (sc *Scratch) singleOfFew(best *chosen, c *content) (found bool) {
 			w := int32(i*64 + bits.TrailingZeros64(word))
 			if view := sc.row.viewOf[w]; view >= 0 && floors[view] != noFloor && (sc.only < 0 || sc.only == w) && sc.hasAll(c, w) {
 				own := sc.e.sites[w].of(c)
-				floor := own + floors[view].money() + c.cartons
+				floor := own + sc.row.money(floors[view]) + c.cartons
 				sc.shortlist = append(sc.shortlist, candidate{floor: floor, own: own, warehouse: w})
 				if floor < sc.shortlist[first].floor {
 					first = len(sc.shortlist) - 1
@@ -485,11 +371,11 @@ func (sc *Scratch) singleOfMany(best *chosen, c *content) (found bool) {
 	floors := sc.row.floorsOf(sc.speed, c.tier)
 	for i := range sc.row.views {
 		v := &sc.row.views[i]
-		if floors[i] == noFloor || floors[i].money()+c.cartons+v.handling.of(c) > best.cost {
+		if floors[i] == noFloor || sc.row.money(floors[i])+c.cartons+v.handling.of(c) > best.cost {
 			continue
 		}
 		for j := v.first; j < v.last; j++ {
-			found = sc.singleOfGroup(best, c, floors[i].money()+c.cartons, &sc.row.groups[j]) || found
+			found = sc.singleOfGroup(best, c, sc.row.money(floors[i])+c.cartons, &sc.row.groups[j]) || found
 		}
 	}
 	return found

@@ -21,10 +21,12 @@ type Scratch struct {
 	now      units.Instant
 	base     units.Date // a date before any on which the order can leave
 	row      *laneRow
-	zone     *calendar.Zone                  // of the destination
-	items    []Item                          // what is to be filled: one item a SKU
-	services uint64                          // that the order may use
-	only     int32                           // the one warehouse that may ship, -1 for any
+	place    *place
+	zone     *calendar.Zone // of the destination
+	items    []Item         // what is to be filled: one item a SKU
+	services uint64         // that the order may use
+	only     int32          // the one warehouse that may ship, -1 for any
+	due      due
 	deadline [network.MaxServices]units.Date // last day on which a service's delivery keeps the promise
 	attrs    []lanes.Mask                    // of the destination by service, for the kind of address
 	promised bool
@@ -38,6 +40,8 @@ type Scratch struct {
 	leavings            int32
 	soonest             []units.Date  // [service]: first ship date from any warehouse
 	soonFrom, soonUntil units.Instant // the moments for which soonest holds
+	windows             []window      // [leaving*dueSpan + due.day%dueSpan]
+	transits            []uint8       // by window and service: see Scratch.within
 
 	// What is worked out once an order.
 	epoch      uint32
@@ -53,7 +57,6 @@ type Scratch struct {
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
 	byTake     map[uint64]int32 // hash of a take vector to position in contents
-	reach      []reachable      // [(ship%reachSpan*reachSpan+deadline%reachSpan)*services + service]
 	prices     []priced         // likewise, for the whole order as one parcel
 	offers     []stamped        // by group, for the whole order
 	keep       []*offer         // room for offers that no table holds
@@ -71,8 +74,24 @@ type Scratch struct {
 	best      []chosen
 }
 
-// reachSpan bounds the ship dates and deadlines remembered in Scratch.reach at once.
-const reachSpan = 16
+// A due is what is promised. The deadlines of all services follow from it.
+type due struct {
+	day    units.Date
+	at     units.Clock
+	latest units.Date // no deadline is later
+}
+
+// anyDay stands for what is due where a search may be late.
+var anyDay = due{day: dueSpan - 1, at: -1}
+
+// dueSpan is for how many days that are due the transits in time are remembered at once.
+const dueSpan = 16
+
+// A window tells what the transits in time kept at its position hold for.
+type window struct {
+	due due
+	own *laneRow // the row whose delivery days they count; nil for those of rows without days of their own
+}
 
 // span is how many ship dates from Scratch.base on are kept; later ones are worked out each time.
 const span = 8
@@ -82,6 +101,7 @@ type workday struct {
 	from, until units.Instant // the moments for which this holds
 	day         units.Date    // ready
 	at          units.Clock
+	ready       units.Instant // the same
 	ok          bool
 	leaving     int32 // position of its ship dates among Scratch.leaving
 }
@@ -90,14 +110,10 @@ type workday struct {
 // make more than a handful: today's pickups or tomorrow's.
 const maxLeavings = 16
 
-const noShip units.Date = -1 << 31
+// soonestAt is the position of Scratch.soonest among the windows, and maxLeavings that of what is not remembered.
+const soonestAt = maxLeavings + 1
 
-// A reachable is the largest transit with which a service delivers by a day when it ships on another. It holds from order
-// to order.
-type reachable struct {
-	ship, deadline units.Date
-	days           int32 // -1: none
-}
+const noShip units.Date = -1 << 31
 
 // A priced is the whole order as one parcel, prepared for a service and a ship date.
 type priced struct {
@@ -110,6 +126,7 @@ type priced struct {
 // dates, handling aside.
 type offer struct {
 	price   units.Money // freight, cartons, per-shipment charges, lateness
+	freight units.Money // freight and cartons
 	arrival int64       // seconds on the destination's own clock; smaller is earlier
 	service int32
 	ship    units.Date
@@ -158,7 +175,8 @@ func (e *Engine) NewScratch() *Scratch {
 	sc := &Scratch{
 		e:         e,
 		days:      make([]workday, len(e.snap.Profiles)),
-		reach:     make([]reachable, services*reachSpan*reachSpan),
+		windows:   make([]window, (soonestAt+1)*dueSpan),
+		transits:  make([]uint8, (soonestAt+1)*dueSpan*services),
 		prices:    make([]priced, services*span),
 		soonest:   make([]units.Date, services),
 		soonUntil: -1 << 62,

@@ -24,11 +24,11 @@ func (sc *Scratch) pieces() int64 {
 // asks only the place, the second where the lines lie.
 func (sc *Scratch) mayBeatBySplit(cost units.Money) bool {
 	at := sc.speed * tiers
-	if 2*(sc.row.floors[at].money()+sc.row.handling)+sc.e.snap.Policy.SplitCost > cost {
+	if 2*(sc.row.money(sc.row.floors[at])+sc.row.handling)+sc.e.snap.Policy.SplitCost > cost {
 		return false // by the lightest pieces there are
 	}
 	heavy, light := sc.extremes()
-	dear, cheap := sc.row.floors[at+heavy].money()+sc.row.handling, sc.row.floors[at+light].money()+sc.row.handling
+	dear, cheap := sc.row.money(sc.row.floors[at+heavy])+sc.row.handling, sc.row.money(sc.row.floors[at+light])+sc.row.handling
 	sc.limit = cost - sc.e.snap.Policy.SplitCost - cheap
 	if dear > sc.limit {
 		return false
@@ -51,7 +51,7 @@ func (sc *Scratch) stockedFloor(line int) units.Money {
 		for word := atomic.LoadUint64(&words[i]); word != 0; word &= word - 1 {
 			w := i*64 + bits.TrailingZeros64(word)
 			if view := sc.row.viewOf[w]; view >= 0 {
-				least = min(least, floors[view].money()+sc.e.sites[w].base)
+				least = min(least, sc.row.money(floors[view])+sc.e.sites[w].base)
 			}
 		}
 	}
@@ -214,7 +214,7 @@ func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent 
 	if shipments < 2 || shipments > maxShipments || cost >= known {
 		return known, true
 	}
-	sc.limit = min(sc.limit, cost-split-sc.row.floors[sc.speed*tiers+sc.lightest].money()-sc.row.handling)
+	sc.limit = min(sc.limit, cost-split-sc.row.money(sc.row.floors[sc.speed*tiers+sc.lightest])-sc.row.handling)
 	return cost, true
 }
 
@@ -230,17 +230,17 @@ func (sc *Scratch) gatherSources(maxShipments int32) bool {
 	floors := sc.row.floorsOf(sc.speed, sc.lightest)
 	for i := range sc.row.views {
 		v := &sc.row.views[i]
-		if floors[i] == noFloor || floors[i].money()+v.handling.base > sc.limit {
+		if floors[i] == noFloor || sc.row.money(floors[i])+v.handling.base > sc.limit {
 			continue
 		}
 		for j := v.first; j < v.last; j++ {
 			g := &sc.row.groups[j]
-			if floors[i].money()+g.handling.base > sc.limit || !sc.timely(g) {
+			if sc.row.money(floors[i])+g.handling.base > sc.limit || !sc.timely(g) {
 				continue
 			}
 			start := len(sc.sources)
 			for _, w := range sc.row.members[g.first:g.last] {
-				if floors[i].money()+sc.e.sites[w].base > sc.limit {
+				if sc.row.money(floors[i])+sc.e.sites[w].base > sc.limit {
 					break // members are in order of base
 				}
 				sc.addSource(w, start, most)
@@ -329,11 +329,11 @@ func (sc *Scratch) timely(g *group) bool {
 }
 
 func (sc *Scratch) viewTimely(view int32, d *workday) bool {
-	ships := sc.shipsOf(d)
-	row := sc.row.lanesOf(int(view), len(ships))
+	within := sc.inTime(d)
+	row := sc.row.lanesOf(int(view), len(within))
 	for set := sc.row.views[view].services & sc.services; set != 0; set &= set - 1 {
 		s := int32(bits.TrailingZeros64(set))
-		if ships[s] != noShip && (sc.late || int32(row[s].transit) <= sc.inTime(s, ships[s])) {
+		if row[s].transit < within[s] {
 			return true
 		}
 	}
@@ -402,5 +402,5 @@ func (sc *Scratch) offerTake(w int, take []int32) (solver.Offer, bool) {
 // floorTake is the solver's lower bound on whatever a warehouse ships.
 func (sc *Scratch) floorTake(w int, _ []int32) (int64, bool) {
 	from := sc.sources[w]
-	return int64(sc.row.floorsOf(sc.speed, 0)[sc.row.viewOf[from]].money() + sc.e.sites[from].base), true
+	return int64(sc.row.money(sc.row.floorsOf(sc.speed, 0)[sc.row.viewOf[from]]) + sc.e.sites[from].base), true
 }
