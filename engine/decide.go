@@ -52,8 +52,8 @@ func (sc *Scratch) begin() {
 		clear(sc.offers[:cap(sc.offers)])
 		sc.epoch = 1
 	}
-	if sc.leavings >= maxLeavings/2 { // days have gone by: what has left is of no use
-		sc.leavings = 0
+	if age := sc.now - sc.renewed; sc.leavings >= maxLeavings/2 && (age < 0 || age >= units.Instant(secondsADay)) {
+		sc.leavings, sc.renewed = 0, sc.now // days have gone by: what has left is of no use
 		clear(sc.windows)
 		for i := range sc.days {
 			sc.days[i] = workday{from: 1, until: 0}

@@ -38,6 +38,7 @@ type Scratch struct {
 	days                []workday    // by profile
 	leaving             []units.Date // [workday.leaving*services + service]: ship dates, each set of them once
 	leavings            int32
+	renewed             units.Instant // when leaving was begun anew
 	soonest             []units.Date  // [service]: first ship date from any warehouse
 	soonFrom, soonUntil units.Instant // the moments for which soonest holds
 	windows             []window      // [leaving*dueSpan + due.day%dueSpan]
