@@ -71,7 +71,7 @@ var maxVolume = VolumeOf([3]units.Length{units.MaxLength, units.MaxLength, units
 func ParseVolume(s string) (Volume, error) {
 	text := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(s), "³", "3"))
 	fail := func(err error) (Volume, error) {
-		return Volume{}, fmt.Errorf("%q is no volume (write a number and in3, ft3, mm3, cm3, l or m3, as \"1728 in3\"): %w", clip(s), err)
+		return Volume{}, units.NewParseError("volume", s, err, `write a number and in3, ft3, mm3, cm3, l or m3, as "1728 in3"`)
 	}
 	for _, u := range volumeUnits {
 		number, ok := strings.CutSuffix(text, u.name)
@@ -149,7 +149,7 @@ func ParseDivisor(s string) (Divisor, error) {
 	const mend = `write a volume for a unit of weight, as "139 in3/lb", or a density, as "250 kg/m3"`
 	over, under, ok := strings.Cut(s, "/")
 	if !ok {
-		return Divisor{}, fmt.Errorf("%q is no divisor (%s): %w", clip(s), mend, units.ErrSyntax)
+		return Divisor{}, units.NewParseError("divisor", s, units.ErrSyntax, mend)
 	}
 	var d Divisor
 	volume, verr := ParseVolume(over)
@@ -159,11 +159,11 @@ func ParseDivisor(s string) (Divisor, error) {
 		weight, werr = units.ParseWeight(over)
 	}
 	if verr != nil || werr != nil {
-		return Divisor{}, fmt.Errorf("%q is no divisor (%s): %w", clip(s), mend, units.ErrSyntax)
+		return Divisor{}, units.NewParseError("divisor", s, units.ErrSyntax, mend)
 	}
 	d = Divisor{Volume: volume, Weight: weight}
 	if num, den := d.ratio(); num == 0 || den == 0 {
-		return Divisor{}, fmt.Errorf("%q is no divisor (%s): %w", clip(s), mend, units.ErrRange)
+		return Divisor{}, units.NewParseError("divisor", s, units.ErrRange, mend)
 	}
 	return d, nil
 }
@@ -218,7 +218,7 @@ const WholeFactor Factor = 1_000_000
 func ParseFactor(s string) (Factor, error) {
 	m, err := units.ParseMoney(s) // a decimal of six places, too
 	if err != nil || m <= 0 || m > units.Money(WholeFactor) {
-		return 0, fmt.Errorf("%q is no factor above 0 and up to 1 (write a decimal number, as \"0.785\"): %w", clip(s), units.ErrSyntax)
+		return 0, units.NewParseError("factor above 0 and up to 1", s, units.ErrSyntax, `write a decimal number, as "0.785"`)
 	}
 	return Factor(m), nil
 }

@@ -24,10 +24,10 @@ func ParseMoney(s string) (Money, error) {
 	const mend = `write a decimal amount, as "8.20"`
 	n, err := decimal(strings.TrimSpace(s), int64(Currency), true)
 	if err != nil {
-		return 0, quote("amount of money", s, err, mend)
+		return 0, NewParseError("amount of money", s, err, mend)
 	}
 	if m := Money(n); m > MaxMoney || m < -MaxMoney {
-		return 0, quote("amount of money", s, ErrRange, mend)
+		return 0, NewParseError("amount of money", s, ErrRange, mend)
 	}
 	return Money(n), nil
 }
@@ -80,14 +80,14 @@ func ParsePercent(s string) (Percent, error) {
 	const mend = `write a percentage, as "12.5%"`
 	number, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
 	if !ok {
-		return 0, quote("percentage", s, ErrSyntax, mend)
+		return 0, NewParseError("percentage", s, ErrSyntax, mend)
 	}
 	n, err := decimal(strings.TrimSpace(number), 100, true)
 	if err != nil {
-		return 0, quote("percentage", s, err, mend)
+		return 0, NewParseError("percentage", s, err, mend)
 	}
 	if n > 100*int64(WholePercent) || n < -100*int64(WholePercent) {
-		return 0, quote("percentage", s, ErrRange, mend)
+		return 0, NewParseError("percentage", s, ErrRange, mend)
 	}
 	return Percent(n), nil
 }
@@ -114,7 +114,7 @@ const Certain Probability = 10_000
 func ParseProbability(s string) (Probability, error) {
 	p, err := ParsePercent(s)
 	if err == nil && (p < 0 || p > WholePercent) {
-		err = quote("probability", s, ErrRange, `write a share from "0%" to "100%"`)
+		err = NewParseError("probability", s, ErrRange, `write a share from "0%" to "100%"`)
 	}
 	return Probability(p), err
 }

@@ -31,7 +31,7 @@ func ParseWeight(s string) (Weight, error) {
 	for first := true; first || rest != ""; first = false {
 		end := strings.IndexFunc(rest, isLetter)
 		if end < 0 {
-			return 0, quote("weight", s, ErrSyntax, mend)
+			return 0, NewParseError("weight", s, ErrSyntax, mend)
 		}
 		stop := end + strings.IndexFunc(rest[end:], func(r rune) bool { return !isLetter(r) })
 		if stop < end {
@@ -39,14 +39,14 @@ func ParseWeight(s string) (Weight, error) {
 		}
 		unit, ok := weightUnits[strings.ToLower(rest[end:stop])]
 		if !ok {
-			return 0, quote("weight", s, ErrSyntax, mend)
+			return 0, NewParseError("weight", s, ErrSyntax, mend)
 		}
 		n, err := decimal(strings.TrimSpace(rest[:end]), int64(unit), false)
 		if err != nil {
-			return 0, quote("weight", s, err, mend)
+			return 0, NewParseError("weight", s, err, mend)
 		}
 		if n < 0 || Weight(n) > MaxWeight-total {
-			return 0, quote("weight", s, ErrRange, mend)
+			return 0, NewParseError("weight", s, ErrRange, mend)
 		}
 		total += Weight(n)
 		rest = strings.TrimSpace(rest[stop:])
@@ -107,14 +107,14 @@ func parseLength(s, number, unit string) (Length, error) {
 	const mend = `write a number and mm, cm, m, in or ft, as "12.3 in"`
 	per, ok := lengthUnits[strings.ToLower(unit)]
 	if !ok {
-		return 0, quote("length", s, ErrSyntax, mend)
+		return 0, NewParseError("length", s, ErrSyntax, mend)
 	}
 	n, err := decimal(number, int64(per), false)
 	if err == nil && (n < 0 || Length(n) > MaxLength) {
 		err = ErrRange
 	}
 	if err != nil {
-		return 0, quote("length", s, err, mend)
+		return 0, NewParseError("length", s, err, mend)
 	}
 	return Length(n), nil
 }
@@ -125,7 +125,7 @@ func ParseDims(s string) ([3]Length, error) {
 	numbers, unit := splitUnit(s)
 	parts := strings.FieldsFunc(numbers, func(r rune) bool { return r == 'x' || r == 'X' || r == '×' })
 	if len(parts) != 3 {
-		return dims, quote("size", s, ErrSyntax, `write three sides and a unit, as "12.3x9.5x3 in"`)
+		return dims, NewParseError("size", s, ErrSyntax, `write three sides and a unit, as "12.3x9.5x3 in"`)
 	}
 	for i, p := range parts {
 		side, err := parseLength(s, strings.TrimSpace(p), unit)

@@ -21,7 +21,7 @@ const daySeconds = 86_400
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, strings.TrimSpace(s))
 	if err != nil || t.Year() < 1900 || t.Year() > 2999 {
-		return 0, quote("date", s, ErrSyntax, "write an existing day as yyyy-mm-dd")
+		return 0, NewParseError("date", s, ErrSyntax, "write an existing day as yyyy-mm-dd")
 	}
 	return Date(floorDiv(t.Unix(), daySeconds)), nil
 }
@@ -75,25 +75,25 @@ func ParseClock(s string) (Clock, error) {
 	const mend = "write hh:mm, as 14:00"
 	parts := strings.Split(strings.TrimSpace(s), ":")
 	if len(parts) != 2 && len(parts) != 3 {
-		return 0, quote("time of day", s, ErrSyntax, mend)
+		return 0, NewParseError("time of day", s, ErrSyntax, mend)
 	}
 	var c Clock
 	pers := [...]Clock{Hour, Minute, 1}
 	for i, per := range pers[:len(parts)] {
 		if len(parts[i]) != 2 {
-			return 0, quote("time of day", s, ErrSyntax, mend)
+			return 0, NewParseError("time of day", s, ErrSyntax, mend)
 		}
 		n, err := strconv.ParseUint(parts[i], 10, 8)
 		if err != nil {
-			return 0, quote("time of day", s, ErrSyntax, mend)
+			return 0, NewParseError("time of day", s, ErrSyntax, mend)
 		}
 		if i > 0 && n > 59 {
-			return 0, quote("time of day", s, ErrRange, mend)
+			return 0, NewParseError("time of day", s, ErrRange, mend)
 		}
 		c += Clock(n) * per
 	}
 	if c > EndOfDay {
-		return 0, quote("time of day", s, ErrRange, mend)
+		return 0, NewParseError("time of day", s, ErrRange, mend)
 	}
 	return c, nil
 }
@@ -120,7 +120,7 @@ type Instant int64
 func ParseInstant(s string) (Instant, error) {
 	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
 	if err != nil || t.Year() < 1900 || t.Year() > 2999 {
-		return 0, quote("instant", s, ErrSyntax, "write RFC 3339 with an offset, as 2026-11-27T14:00:00-05:00")
+		return 0, NewParseError("instant", s, ErrSyntax, "write RFC 3339 with an offset, as 2026-11-27T14:00:00-05:00")
 	}
 	return Instant(t.Unix()), nil
 }
@@ -164,7 +164,7 @@ func ParseWeekdays(s string) (Weekdays, error) {
 			}
 			a, b := weekdayIndex(from), weekdayIndex(to)
 			if a < 0 || b < 0 {
-				return 0, quote("set of weekdays", s, ErrSyntax, mend)
+				return 0, NewParseError("set of weekdays", s, ErrSyntax, mend)
 			}
 			for d := a; ; d = (d + 1) % 7 {
 				set |= 1 << d
@@ -174,7 +174,7 @@ func ParseWeekdays(s string) (Weekdays, error) {
 			}
 		}
 		if len(parts) == 0 {
-			return 0, quote("set of weekdays", s, ErrSyntax, mend)
+			return 0, NewParseError("set of weekdays", s, ErrSyntax, mend)
 		}
 		return set, nil
 	}

@@ -113,9 +113,33 @@ func splitUnit(s string) (number, unit string) {
 	return strings.TrimSpace(s[:i]), strings.TrimSpace(s[i:])
 }
 
-func quote(kind, s string, err error, mend string) error {
-	if len(s) > 60 {
-		s = s[:60] + "…"
-	}
-	return fmt.Errorf("%q is no %s (%s): %w", s, kind, mend, err)
+// A ParseError is text refused as a quantity, with what to write instead.
+type ParseError struct {
+	Text   string // what was given, cut short where it is long
+	Kind   string // what it should have been: "weight", "time of day"
+	Reason error  // ErrSyntax, ErrRange or ErrPrecision
+	Mend   string // "write hh:mm, as 14:00"
 }
+
+// NewParseError returns a ParseError about text.
+func NewParseError(kind, text string, reason error, mend string) *ParseError {
+	if len(text) > 60 {
+		text = text[:60] + "…"
+	}
+	return &ParseError{Text: text, Kind: kind, Reason: reason, Mend: mend}
+}
+
+// Error says it in one line: `"25:00" is no time of day: out of range; write hh:mm, as 14:00`.
+func (e *ParseError) Error() string {
+	why := ""
+	switch e.Reason {
+	case ErrRange:
+		why = ": out of range"
+	case ErrPrecision:
+		why = ": too many decimals"
+	}
+	return fmt.Sprintf("%q is no %s%s; %s", e.Text, e.Kind, why, e.Mend)
+}
+
+// Unwrap returns the reason.
+func (e *ParseError) Unwrap() error { return e.Reason }
