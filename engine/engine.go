@@ -156,9 +156,6 @@ func (e *Engine) addDimensional(svc *network.Service) {
 // limitsOf returns what every card of a service takes: parcels are packed to suit all of them.
 func limitsOf(svc *network.Service) limit {
 	var l limit
-	if svc.Tariff == nil {
-		return l
-	}
 	for _, card := range svc.Tariff.Cards() {
 		of := card.Source().Limits
 		l.weight = tighter(l.weight, of.Weight)
@@ -228,9 +225,6 @@ func (e *Engine) makeZoneFloors() {
 	for t, weight := range tierWeights {
 		for s := range services {
 			tariff := services[s].Tariff
-			if tariff == nil {
-				continue
-			}
 			for z := range e.zoneCount {
 				floor, ok := tariff.ZoneFloor(lanes.Zone(z), weight)
 				if ok {

@@ -126,20 +126,18 @@ func (sc *Scratch) evaluate(w, s int32, items []Item, q question) evaluation {
 	if !pack.ok {
 		return kill(OverLimit, "")
 	}
-	if svc.Tariff != nil {
-		card := svc.Tariff.At(ship)
-		if card == nil {
-			return kill(NoCard, ship.String())
+	card := svc.Tariff.At(ship)
+	if card == nil {
+		return kill(NoCard, ship.String())
+	}
+	for _, p := range pack.parcels {
+		rating := card.Rate(&p.Parcel, l.of(card.IsLight(p.Weight)), sc.attrs[s], ship)
+		ev.parcels = append(ev.parcels, ParcelCharges{Parcel: p, Rating: rating})
+		if rating.Reason != ratecards.Priced {
+			return kill(NoPrice, rating.Reason.String())
 		}
-		for _, p := range pack.parcels {
-			rating := card.Rate(&p.Parcel, l.of(card.IsLight(p.Weight)), sc.attrs[s], ship)
-			ev.parcels = append(ev.parcels, ParcelCharges{Parcel: p, Rating: rating})
-			if rating.Reason != ratecards.Priced {
-				return kill(NoPrice, rating.Reason.String())
-			}
-			for _, charge := range rating.Charges {
-				term(charge.Name, charge.Amount)
-			}
+		for _, charge := range rating.Charges {
+			term(charge.Name, charge.Amount)
 		}
 	}
 	term("cartons", pack.boxes)

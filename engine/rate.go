@@ -22,8 +22,6 @@ type Rate struct {
 // Rate prices a parcel that leaves a warehouse by a service on a date. It looks at neither stock nor capacity nor
 // the goods' classes, and at pickups neither: it answers what the parcel would cost, whatever is in it. Where there is
 // no price, the Rate says why. The error is a *faults.Error about the destination, its fields named as in Decide's.
-//
-// A service without rate cards is free, and has an empty Rating.
 func (e *Engine) Rate(warehouse, service int32, to *Destination, parcel *ratecards.Parcel, ship units.Date) (Rate, error) {
 	sc := e.NewScratch()
 	sc.faults = faults.List{}
@@ -62,9 +60,6 @@ func (e *Engine) Rate(warehouse, service int32, to *Destination, parcel *ratecar
 	}
 	if day, ok := calendar.Arrive(ship, r.Days, svc.Linehaul, sc.row.delivery[service]); ok {
 		r.DeliveryDate = day
-	}
-	if svc.Tariff == nil {
-		return r, nil
 	}
 	card := svc.Tariff.At(ship)
 	if card == nil {

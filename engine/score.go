@@ -29,9 +29,6 @@ func (sc *Scratch) freight(c *content, service int32, ship units.Date, l *lane) 
 		return 0, false
 	}
 	tariff := sc.e.snap.Services[service].Tariff
-	if tariff == nil {
-		return pack.boxes, true
-	}
 	if at := int(ship - sc.base); c.id == 0 && len(pack.parcels) == 1 && at >= 0 && at < span {
 		p := &sc.prices[int(service)*span+at]
 		if p.epoch != sc.epoch {

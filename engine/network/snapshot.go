@@ -129,13 +129,13 @@ type Service struct {
 	Carrier int32 // position in Snapshot.Carriers
 	Kind    ServiceKind
 
-	Tariff                          *ratecards.Tariff
-	Zones                           *lanes.ZoneSet // nil: the one zone OnlyZone applies wherever the service delivers
-	OnlyZone                        lanes.Zone     // used when Zones is nil
-	Origins                         []lanes.Origin // by warehouse row, in Zones; lanes.NoOrigin where no chart covers the warehouse
-	Scope, Light                    lanes.Scope    // of Zones: for every parcel, and for parcels lighter than the card's limit for them
-	Attrs                           *lanes.Areas   // destination attributes; nil: none
-	Served                          []geo.Area     // where it delivers; nil: wherever its zones say
+	Tariff                          *ratecards.Tariff // never nil: a service without cards has one that is free
+	Zones                           *lanes.ZoneSet    // nil: the one zone OnlyZone applies wherever the service delivers
+	OnlyZone                        lanes.Zone        // used when Zones is nil
+	Origins                         []lanes.Origin    // by warehouse row, in Zones; lanes.NoOrigin where no chart covers the warehouse
+	Scope, Light                    lanes.Scope       // of Zones: for every parcel, and for parcels lighter than the card's limit for them
+	Attrs                           *lanes.Areas      // destination attributes; nil: none
+	Served                          []geo.Area        // where it delivers; nil: wherever its zones say
 	Transit                         *lanes.Transit
 	TransitScope                    lanes.Scope    // of Transit
 	TransitOrigins                  []lanes.Origin // by warehouse row, in Transit
