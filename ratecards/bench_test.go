@@ -77,12 +77,10 @@ func BenchmarkTotal(b *testing.B) {
 	}
 }
 
-func BenchmarkFloor(b *testing.B) {
+func BenchmarkLeastBillable(b *testing.B) {
 	c := groundCard(b)
-	w := units.Weight(0)
 	for b.Loop() {
-		benchTotal = c.Floor(w)
-		w = (w + units.Pound) & (1<<45 - 1)
+		benchTotal = units.Money(c.LeastBillable(benchParcel))
 	}
 }
 
@@ -116,7 +114,7 @@ func TestPricingDoesNotAllocate(t *testing.T) {
 			for z := range lanes.Zone(10) {
 				benchTotal, _ = q.Total(z)
 			}
-			benchTotal += c.Floor(p.Weight)
+			c.LeastBillable(benchParcel)
 		}); n != 0 {
 			t.Errorf("%s: %v allocations a parcel", name, n)
 		}

@@ -102,8 +102,11 @@ func compareTwins(t fataler, c *Card, p *Parcel, z lanes.Zone, area lanes.Mask, 
 	if sum != r.Total {
 		t.Fatalf("charges sum to %s, not to the total %s: %+v", sum, r.Total, r.Charges)
 	}
-	if floor := c.Floor(p.Weight); ok && floor > total {
-		t.Fatalf("Floor(%s) = %s is above the price %s", p.Weight, floor, total)
+	if !ok {
+		return
+	}
+	if floor, known := c.ZoneFloor(z, c.LeastBillable(p)); !known || floor+c.AreaFloor(area) > total {
+		t.Fatalf("ZoneFloor(%d, %s) = %s, %t, and AreaFloor = %s, but it costs %s", z, c.LeastBillable(p), floor, known, c.AreaFloor(area), total)
 	}
 }
 

@@ -59,9 +59,6 @@ type Card struct {
 	least    units.Money // minimum net charge
 	fuelOn   string
 	tax      units.Percent
-
-	floor      []units.Money // by weight >> floorShift
-	floorShift uint
 }
 
 // noCell marks a price that does not exist. As an unsigned number it is above every price, so that a minimum passes it
@@ -204,7 +201,6 @@ func (s *Source) Compile(zones, areas []string, fl *faults.List) *Card {
 	if fl.Len() > before {
 		return nil
 	}
-	c.compileFloor()
 	return c
 }
 

@@ -309,10 +309,11 @@ func TestTariffFaults(t *testing.T) {
 	if len(got) != 2 || got[0].Field != "carrier" || got[1].Field != "currency" || got[1].Row != 3 {
 		t.Errorf("faults %v", got)
 	}
-	if f := tariff.Floor(units.Pound); f != units.Currency {
-		t.Errorf("floor %s", f)
+	if f, ok := tariff.ZoneFloor(1, units.Pound); f != units.Currency || !ok {
+		t.Errorf("floor %s, %t", f, ok)
 	}
-	if empty := NewTariff(nil, &fl); empty.At(0) != nil || empty.Floor(1) != 0 {
+	empty := NewTariff(nil, &fl)
+	if _, ok := empty.ZoneFloor(1, 1); ok || empty.At(0) != nil || empty.AreaFloor(1) != 0 {
 		t.Error("a tariff without cards has a price")
 	}
 }

@@ -9,18 +9,13 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-// maxFloors bounds the entries of a card's floor.
-const maxFloors = 256
-
-// Floor returns a lower bound of Total: no parcel that weighs w or more costs less by this card, in any zone, on any ship
-// date, to any destination. It costs one load.
-func (c *Card) Floor(w units.Weight) units.Money {
-	return c.floor[min(uint64(w)>>c.floorShift, uint64(len(c.floor)-1))]
-}
-
-// ZoneFloor is a tighter Floor for one zone and by billable weight: no parcel whose billable weight is w or more, before
-// surcharges raise it, costs less by this card in zone z, on any ship date, to any destination. See LeastBillable. ok is false where the card prices no such parcel there. It looks at every step from w on, so it is
-// for tables made once.
+// ZoneFloor returns a lower bound of Total: no parcel whose billable weight is w or more, before surcharges raise it, costs
+// less by this card in zone z, on any ship date, to any destination. ok is false where the card prices no such parcel
+// there. See LeastBillable and AreaFloor. It looks at every step from w on, so it is for tables made once.
+//
+// It is the least base price any structure asks, taken through discount, the surcharges that every parcel pays, the
+// lowest fuel percentage, tax and rounding. That is a lower bound because surcharges are never negative, and because each
+// step from base price to total never falls when the price rises.
 func (c *Card) ZoneFloor(z lanes.Zone, w units.Weight) (floor units.Money, ok bool) {
 	if z == 0 || int(z) >= len(c.zones) {
 		return 0, false
@@ -36,48 +31,7 @@ func (c *Card) ZoneFloor(z lanes.Zone, w units.Weight) (floor units.Money, ok bo
 	return c.cheapest(list, int(z)), true
 }
 
-// everyZone stands in for a zone where the least of all is meant.
-const everyZone = 0
-
-// compileFloor fills the floor: for each bucket of weights, the least base price any structure asks of a parcel not
-// lighter than the bucket's lower end, taken through discount, the surcharges that every parcel pays, the lowest fuel
-// percentage, tax and rounding. That is a lower bound because the billable weight is at least the parcel's own, because
-// surcharges are never negative, and because each step from base price to total never falls when the price
-// rises.
-func (c *Card) compileFloor() {
-	top := units.Weight(1)
-	var tables []floorTable
-	for i := range c.structures {
-		t := c.floorTable(&c.structures[i], everyZone)
-		tables = append(tables, t)
-		if n := len(t.ends); n > 1 {
-			top = max(top, t.ends[n-2])
-		}
-		if n := len(t.ends); n > 0 && t.ends[n-1] < maxBillable {
-			top = max(top, t.ends[n-1])
-		}
-	}
-	for top>>c.floorShift >= maxFloors {
-		c.floorShift++
-	}
-	for b := range top>>c.floorShift + 1 {
-		w := max(b<<c.floorShift, 1)
-		list := units.Money(math.MaxInt64)
-		for i := range tables {
-			list = min(list, tables[i].least(c, w))
-		}
-		floor := units.Money(0)
-		switch {
-		case list != math.MaxInt64:
-			floor = c.cheapest(list, everyZone)
-		case b > 0: // nothing so heavy has a price: any bound holds
-			floor = c.floor[b-1]
-		}
-		c.floor = append(c.floor, floor)
-	}
-}
-
-// A floorTable is what compileFloor keeps of a structure.
+// A floorTable is what ZoneFloor looks at of a structure.
 type floorTable struct {
 	structure *structure
 	zone      int
@@ -97,7 +51,7 @@ func (c *Card) floorTable(s *structure, zone int) floorTable {
 			continue
 		}
 		for z, cell := range c.cells[s.offsets[i] : int(s.offsets[i])+len(c.zones)] {
-			if cell != noCell && (zone == everyZone || zone == z) {
+			if cell != noCell && zone == z {
 				t.cells[i] = min(t.cells[i], units.Money(cell)*c.minor)
 			}
 		}
@@ -108,7 +62,7 @@ func (c *Card) floorTable(s *structure, zone int) floorTable {
 // least returns the least base price the structure asks of any parcel that weighs w or more, or math.MaxInt64.
 func (t *floorTable) least(c *Card, w units.Weight) units.Money {
 	s := t.structure
-	if len(s.offsets) == 0 || t.zone == everyZone && w > s.weight { // limits ask for the own weight, not the billable one
+	if len(s.offsets) == 0 { // limits do not count: they ask for the own weight, not the billable one
 		return math.MaxInt64
 	}
 	if t.ends == nil {
@@ -127,7 +81,7 @@ func (t *floorTable) least(c *Card, w units.Weight) units.Money {
 		}
 		n := units.Money(unit.count(uint64(from - s.countsFrom[i])))
 		for z, r := range c.rates[s.offsets[i] : int(s.offsets[i])+len(c.zones)] {
-			if r.rate >= 0 && (t.zone == everyZone || t.zone == z) {
+			if r.rate >= 0 && t.zone == z {
 				list = min(list, c.price(max(r.least, r.start+r.rate*n)))
 			}
 		}
@@ -135,7 +89,7 @@ func (t *floorTable) least(c *Card, w units.Weight) units.Money {
 	return list
 }
 
-// cheapest takes a base price in a zone, or in any, to the least total it can come to.
+// cheapest takes a base price in a zone to the least total it can come to.
 func (c *Card) cheapest(list units.Money, zone int) units.Money {
 	net := list
 	if !c.netted {
@@ -160,7 +114,7 @@ func (c *Card) cheapest(list units.Money, zone int) units.Money {
 		case amountByZone:
 			m = math.MaxInt64
 			for z, a := range c.amounts[u.byZone : int(u.byZone)+len(c.zones)] {
-				if a >= 0 && z != 0 && (zone == everyZone || zone == z) {
+				if a >= 0 && zone == z {
 					m = min(m, a)
 				}
 			}
@@ -191,7 +145,7 @@ func (c *Card) cheapest(list units.Money, zone int) units.Money {
 }
 
 // AreaFloor returns a lower bound of what the attributes of a destination add to any price of the card: no parcel to it costs
-// less than Floor, or ZoneFloor, and AreaFloor together. It looks at every surcharge.
+// less than ZoneFloor and AreaFloor together. It looks at every surcharge.
 func (c *Card) AreaFloor(area lanes.Mask) units.Money {
 	sum := units.Money(0)
 	for i := range c.source.Surcharges {

@@ -394,3 +394,24 @@ func TestAnyColumnAndZoneFloor(t *testing.T) {
 		t.Error("the tariff has a floor where nothing is priced")
 	}
 }
+
+// What a destination's attributes add for certain: of a group the least of what may be charged, nothing that a parcel may
+// escape.
+func TestAreaFloor(t *testing.T) {
+	c := files{"card.yaml": head + `structures: [{name: p, kind: flat, price: 10.00}]
+surcharges:
+  - {name: far, when: [{areas: [far]}], amount: {flat: 3.00}}
+  - {name: remote, when: [{areas: [remote]}], amount: {flat: 5.00}, group: reach, priority: 1}
+  - {name: heavy, when: [{weight_over: 50 lb}], amount: {flat: 4.00}, group: reach, priority: 2}
+  - {name: far_and_heavy, when: [{areas: [far], weight_over: 50 lb}], amount: {flat: 9.00}}
+  - {name: season, when: [{areas: [far]}], windows: [{from: 2024-10-01, to: 2024-12-31}], amount: {flat: 2.00}}
+`}.mustCompile(t, []string{"far", "remote"}, "2")
+	for area, want := range map[lanes.Mask]string{0: "0.00", 1: "3.00", 2: "4.00", 3: "7.00"} {
+		if got := c.AreaFloor(area); got != money(want) {
+			t.Errorf("area %b adds at least %s, want %s", area, got, want)
+		}
+		for _, weight := range []string{"1 lb", "60 lb"} {
+			priced(t, c, parcel(t, weight, ""), 1, area, "2024-11-01")
+		}
+	}
+}

@@ -278,7 +278,7 @@ func (c *Card) net(list units.Money) units.Money {
 }
 
 // total adds fuel and tax to the base price and the surcharges, and rounds. It never falls when one of its amounts or the
-// fuel percentage rises, which Floor relies on.
+// fuel percentage rises, which ZoneFloor relies on.
 func (c *Card) total(list, net, plain, fuelable units.Money, fuel units.Percent) units.Money {
 	sum := net + plain + fuelable
 	if fuel != 0 {

@@ -56,18 +56,6 @@ func (t *Tariff) Cards() []*Card {
 	return cards
 }
 
-// Floor returns a lower bound of every price of the tariff for a parcel that weighs w or more; see Card.Floor.
-func (t *Tariff) Floor(w units.Weight) units.Money {
-	if len(t.cards) == 0 {
-		return 0
-	}
-	least := t.cards[0].Floor(w)
-	for _, c := range t.cards[1:] {
-		least = min(least, c.Floor(w))
-	}
-	return least
-}
-
 // ZoneFloor returns a lower bound of every price of the tariff in zone z for a billable weight of w or more; ok is false
 // where no card has one. See Card.ZoneFloor for its cost.
 func (t *Tariff) ZoneFloor(z lanes.Zone, w units.Weight) (least units.Money, ok bool) {
