@@ -132,10 +132,10 @@ func NewParseError(kind, text string, reason error, mend string) *ParseError {
 // Error says it in one line: `"25:00" is no time of day: out of range; write hh:mm, as 14:00`.
 func (e *ParseError) Error() string {
 	why := ""
-	switch e.Reason {
-	case ErrRange:
+	switch {
+	case errors.Is(e.Reason, ErrRange):
 		why = ": out of range"
-	case ErrPrecision:
+	case errors.Is(e.Reason, ErrPrecision):
 		why = ": too many decimals"
 	}
 	return fmt.Sprintf("%q is no %s%s; %s", e.Text, e.Kind, why, e.Mend)
