@@ -81,6 +81,9 @@ func ReadPrices(file string, r io.Reader, kind string, fl *faults.List) *PriceTa
 				row.Fault(zone, "leave the cell empty where the service does not go", "the price is 0")
 			}
 		}
+		if kind == KindFlat && fl.Len() == before && !slices.ContainsFunc(p.Prices, func(m units.Money) bool { return m != NoPrice }) {
+			row.Fault(t.Zones[0], "give a price in one zone at least", "the only row has no price")
+		}
 		if fl.Len() == before {
 			t.Rows = append(t.Rows, p)
 		}
