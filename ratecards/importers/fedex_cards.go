@@ -104,7 +104,7 @@ func (t *fedexTariff) tables(from units.Date) []cardTable {
 		}
 	}
 	tables := []cardTable{prices}
-	if e := t.bands[basisEnvelope]; len(e) > 0 {
+	if e := t.bands[basisEnvelope]; len(e) > 0 && len(e[0].prices) > 0 { // else no zone takes an envelope
 		tables = append(tables, cardTable{file: base + ".envelope.csv", zones: zones, flat: true, rows: []tableRow{row(e[0], ratecards.BasisEach)}})
 	}
 	return tables
