@@ -176,7 +176,7 @@ func (p *packer) close(out *packing, b *bin, lim *limit) bool {
 	sides := b.sides
 	if b.units > 1 {
 		sides[2] = b.stack // one on the other, lying flat
-		sides = longestFirst(sides)
+		sides = units.LongestFirst(sides)
 	}
 	if !lim.takes(b.weight, sides) {
 		return false
@@ -188,19 +188,6 @@ func (p *packer) close(out *packing, b *bin, lim *limit) bool {
 
 func fits(sides, inside [3]units.Length) bool {
 	return sides[0] <= inside[0] && sides[1] <= inside[1] && sides[2] <= inside[2]
-}
-
-func longestFirst(s [3]units.Length) [3]units.Length {
-	if s[0] < s[1] {
-		s[0], s[1] = s[1], s[0]
-	}
-	if s[1] < s[2] {
-		s[1], s[2] = s[2], s[1]
-	}
-	if s[0] < s[1] {
-		s[0], s[1] = s[1], s[0]
-	}
-	return s
 }
 
 // spread packs p.units into several parcels, the largest first, each unit into the first bin that still closes with

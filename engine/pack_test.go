@@ -11,7 +11,7 @@ import (
 )
 
 func sides(l, w, h int) [3]units.Length {
-	return longestFirst([3]units.Length{units.Length(l) * units.Centimetre, units.Length(w) * units.Centimetre, units.Length(h) * units.Centimetre})
+	return units.LongestFirst([3]units.Length{units.Length(l) * units.Centimetre, units.Length(w) * units.Centimetre, units.Length(h) * units.Centimetre})
 }
 
 // shelf is a network of three SKUs and two boxes: a cube of 10 cm, a book, and a chair that ships alone.

@@ -58,11 +58,11 @@ type Scratch struct {
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
 	byTake     map[uint64]int32 // hash of a take vector to position in contents
-	prices     []priced         // likewise, for the whole order as one parcel
-	offers     []stamped        // by group, for the whole order
+	prices     []priced         // [service*span + ship-base], for the whole order as one parcel
+	offers     []stamped        // [leaving*views + view], for the whole order
 	keep       []*offer         // room for offers that no table holds
 	kept       int
-	split      map[uint64]*offer // content and group to offer, for parts of the order
+	split      map[uint64]*offer // content, leaving and view to offer, for parts of the order
 	cand       []uint64
 	prepared   ratecards.Prepared
 	packer     packer

@@ -150,3 +150,17 @@ func (l Length) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler; see ParseLength.
 func (l *Length) UnmarshalText(b []byte) (err error) { *l, err = ParseLength(string(b)); return err }
+
+// LongestFirst returns three sides with the longest first and the shortest last.
+func LongestFirst(s [3]Length) [3]Length {
+	if s[0] < s[1] {
+		s[0], s[1] = s[1], s[0]
+	}
+	if s[1] < s[2] {
+		s[1], s[2] = s[2], s[1]
+	}
+	if s[0] < s[1] {
+		s[0], s[1] = s[1], s[0]
+	}
+	return s
+}

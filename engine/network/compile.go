@@ -397,10 +397,10 @@ func (c *compiler) readBoxes() {
 	for i, s := range boxes {
 		path := fmt.Sprintf("boxes[%d]", i)
 		c.id(path, s.ID, seen, i)
-		b := Box{ID: s.ID, Inside: longestFirst(s.Inside), Tare: s.Tare, MaxWeight: s.MaxWeight, Cost: within(c, path+".cost", s.Cost, 0, 0, MaxCost)}
+		b := Box{ID: s.ID, Inside: units.LongestFirst(s.Inside), Tare: s.Tare, MaxWeight: s.MaxWeight, Cost: within(c, path+".cost", s.Cost, 0, 0, MaxCost)}
 		b.Outside = b.Inside
 		if s.Outside != nil {
-			b.Outside = longestFirst(*s.Outside)
+			b.Outside = units.LongestFirst(*s.Outside)
 		}
 		if b.Inside[2] <= 0 {
 			if b.Inside != [3]units.Length{} || !c.given(path+".inside") {
@@ -439,12 +439,6 @@ func (c *compiler) id(path, id string, seen map[string]int, i int) (ok bool) {
 	}
 	seen[id] = i
 	return true
-}
-
-func longestFirst(sides [3]units.Length) [3]units.Length {
-	slices.Sort(sides[:])
-	sides[0], sides[2] = sides[2], sides[0]
-	return sides
 }
 
 func (c *compiler) readCarriers() {

@@ -99,7 +99,7 @@ func (c *compiler) sku(s *SKURow, row int32) {
 	if s.Value < 0 || s.Value > ratecards.MaxAmount {
 		at("value", "write an amount from 0 up", "the value %v is out of range", s.Value)
 	}
-	out.Weight[row], out.Sides[row], out.Class[row], out.Flags[row] = s.Weight, longestFirst(s.Sides), bit, flags
+	out.Weight[row], out.Sides[row], out.Class[row], out.Flags[row] = s.Weight, units.LongestFirst(s.Sides), bit, flags
 	out.ShipsAlone[row], out.Value[row] = s.ShipsAlone, s.Value
 }
 
