@@ -65,6 +65,9 @@ func (sc *Scratch) begin() {
 		sc.offers = sc.offers[:n]
 	}
 	sc.kept = 0
+	if len(sc.split) > 0 {
+		clear(sc.split)
+	}
 	sc.setContent(&sc.whole, 0, sc.items)
 	sc.setSpeed()
 	sc.lightest = 0

@@ -41,7 +41,7 @@ func (sc *Scratch) fault(field, mend, format string, args ...any) {
 
 func (sc *Scratch) resolveLines(lines []Line) {
 	snap := sc.e.snap
-	sc.items = sc.items[:0]
+	sc.items, sc.skus = sc.items[:0], sc.skus[:0]
 	if len(lines) == 0 {
 		sc.fault("lines", "order at least one line", "the order has no lines")
 	}
@@ -84,6 +84,7 @@ func (sc *Scratch) addItem(sku, quantity int32) {
 		}
 	}
 	sc.items = append(sc.items, Item{SKU: sku, Quantity: quantity})
+	sc.skus = append(sc.skus, sku)
 }
 
 // meant is a mend for an unknown name. Suggestions are looked for a few times an order and among few names only: typos

@@ -160,13 +160,8 @@ func (sc *Scratch) offerBy(best *offer, c *content, s int32, ship units.Date, l 
 // written, which stalled for longer than the comparisons took. A pointer is good until the next search begins.
 func (sc *Scratch) offerOf(c *content, view, profile int32, limit units.Money) *offer {
 	d := sc.daysOf(profile)
-	if d.leaving >= maxLeavings {
-		o := sc.newOffer()
-		sc.offerFrom(o, c, view, d, limit)
-		return o
-	}
 	at := d.leaving*int32(len(sc.row.views)) + view
-	if c.id == 0 {
+	if c.id == 0 && d.leaving < maxLeavings {
 		o := &sc.offers[at]
 		if o.epoch != sc.epoch || !o.ok && o.price < limit {
 			o.epoch = sc.epoch

@@ -24,6 +24,7 @@ type Scratch struct {
 	place    *place
 	zone     *calendar.Zone // of the destination
 	items    []Item         // what is to be filled: one item a SKU
+	skus     []int32        // rows of all the SKUs that the order asks for
 	services uint64         // that the order may use
 	only     int32          // the one warehouse that may ship, -1 for any
 	due      due
@@ -62,7 +63,7 @@ type Scratch struct {
 	offers     []stamped        // [leaving*views + view], for the whole order
 	keep       []*offer         // room for offers that no table holds
 	kept       int
-	split      map[uint64]*offer // content, leaving and view to offer, for parts of the order
+	split      map[uint64]*offer // content, leaving and view to offer, for parts of the order, and for leavings that offers has no room for
 	cand       []uint64
 	prepared   ratecards.Prepared
 	packer     packer
@@ -169,6 +170,10 @@ type content struct {
 	tier    int         // of the billable weight of the parcel it makes; 0 where it makes several
 	cartons units.Money // what that parcel's carton costs at least; 0 where it makes several
 }
+
+// SKUs returns the rows of the SKUs whose stock the latest decision looked at, each once: those of its order. They are good
+// until the next.
+func (sc *Scratch) SKUs() []int32 { return sc.skus }
 
 // NewScratch returns working memory for one caller of the engine.
 func (e *Engine) NewScratch() *Scratch {

@@ -111,7 +111,6 @@ func (sc *Scratch) extremes() (heavy, light int) {
 // single one, which costs known, where it is better. known is unreachable where there is none.
 func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int32) {
 	clear(sc.byTake)
-	clear(sc.split)
 	sc.used = 0
 	incumbent, worth := sc.lineByLine(known, maxShipments)
 	if !worth || !sc.gatherSources(maxShipments) {
