@@ -8,21 +8,24 @@ import (
 
 // columns are the counters that scoring reads while the sequencer writes. They are laid out by SKU, since an order
 // asks for few SKUs and for every warehouse of each: one row of available holds Stride int32 and one row of stocked a
-// bit per warehouse. At 200 warehouses that is 4.2 bytes a cell.
+// bit per warehouse. At 200 warehouses that is 4.2 bytes a cell, with changed.
 //
-// Writers and readers use atomic loads and stores of single cells, so a reader may see a claim half made. That is no
-// harm: it scores on what may be gone anyway, and the sequencer checks again.
+// Writers and readers use atomic loads and stores of single cells, so a reader may see a claim half made, and scores on
+// what may be gone anyway: the sequencer checks again. Whether what it saw was all of one moment tells View.Still.
 type columns struct {
 	warehouses, skus, services int
 	stride                     int // cells per SKU, a multiple of 8
 	words                      int // words per SKU
 	available                  []int32
 	stocked                    []uint64
+	changed                    []uint64 // [sku] the latest event that changed the SKU's stock
 
 	limits  []int32 // [warehouse*(services of this layout+1) + service+1] capacity row, or -1 where nothing is limited
 	perSite int
-	left    []int32 // [capacity row*Horizon + date mod Horizon]
-	base    *atomic.Int32
+	left    []int32        // [capacity row*Horizon + date mod Horizon]
+	base    units.Date     // the first of the horizon
+	first   *atomic.Int32  // the same for the latest columns; the places of the days before it go to new ones
+	turned  *atomic.Uint64 // the latest event that filled up a capacity, made room in one that was full, or brought warehouses
 }
 
 // newColumns returns columns for so many names, with old's content.
@@ -31,9 +34,10 @@ func newColumns(warehouses, skus, services int, old *columns) *columns {
 	c.stride = (warehouses + 7) &^ 7
 	c.words = (warehouses + 63) / 64
 	c.perSite = services + 1
-	c.left, c.base = old.left, old.base
-	if c.stride == old.stride && c.words == old.words && c.skus*c.stride <= cap(old.available) && c.skus*c.words <= cap(old.stocked) {
-		c.available, c.stocked = old.available[:c.skus*c.stride], old.stocked[:c.skus*c.words]
+	c.left, c.base, c.first, c.turned = old.left, old.base, old.first, old.turned
+	if c.stride == old.stride && c.words == old.words && c.skus*c.stride <= cap(old.available) && c.skus*c.words <= cap(old.stocked) &&
+		c.skus <= cap(old.changed) {
+		c.available, c.stocked, c.changed = old.available[:c.skus*c.stride], old.stocked[:c.skus*c.words], old.changed[:c.skus]
 	} else {
 		room := skus
 		if old.skus > 0 {
@@ -41,6 +45,7 @@ func newColumns(warehouses, skus, services int, old *columns) *columns {
 		}
 		c.available = make([]int32, skus*c.stride, room*c.stride)
 		c.stocked = make([]uint64, skus*c.words, room*c.words)
+		c.changed = append(make([]uint64, 0, room), old.changed...)[:skus]
 		for sku := range old.skus {
 			copy(c.available[sku*c.stride:], old.available[sku*old.stride:][:old.stride])
 			copy(c.stocked[sku*c.words:], old.stocked[sku*old.words:][:old.words])
@@ -60,8 +65,28 @@ func newColumns(warehouses, skus, services int, old *columns) *columns {
 	return c
 }
 
-// setAvailable stores a counter and its bit.
-func (c *columns) setAvailable(w Warehouse, sku SKU, n int32) {
+// turn begins the horizon on a date. The places of the days before it are to be filled anew, with views of these columns
+// no longer still.
+func (c *columns) turn(base units.Date) {
+	c.base = base
+	c.first.Store(int32(base))
+}
+
+// site returns the place in limits of a service in a warehouse, or of AnyService.
+func (c *columns) site(w Warehouse, service Service) int { return int(w)*c.perSite + int(service) + 1 }
+
+// fitsMemory reports whether columns can be made for so many names.
+func fitsMemory(warehouses, skus, services int) bool {
+	return warehouses <= MaxCells && skus <= MaxCells && services < MaxCells &&
+		warehouses*skus <= MaxCells && warehouses*(services+1) <= MaxCells
+}
+
+// touch marks a SKU as changed by an event, before its stock is.
+func (c *columns) touch(sku SKU, event uint64) { atomic.StoreUint64(&c.changed[sku], event) }
+
+// setAvailable stores a counter and its bit, for an event.
+func (c *columns) setAvailable(w Warehouse, sku SKU, n int32, event uint64) {
+	c.touch(sku, event)
 	atomic.StoreInt32(&c.available[int(sku)*c.stride+int(w)], n)
 	word := &c.stocked[int(sku)*c.words+int(w)>>6]
 	bits := *word &^ (1 << (w & 63)) // the sequencer is the only writer
@@ -102,6 +127,27 @@ func (v *View) Word(sku SKU, i int) uint64 {
 	return atomic.LoadUint64(&v.Stocked[int(sku)*v.Words+i])
 }
 
+// Still reports whether all that was read of these SKUs and of the capacities since the view was taken is as it was after
+// event Sequence: no later event changed the stock of one of them, or filled up or freed a day's capacity, and no day has
+// ended. A decision that looks only at those, and of capacity only whether there is any, is then the one that this event
+// alone makes. Call it after the last read. The days at both ends of the horizon come and go with the clock, and not with
+// an event: the decision has to leave them alone.
+//
+// Why that holds: who changes a counter marks it with the event first, and a view's sequence is of a command that is done.
+// So what was read is from an event up to Sequence, or else its mark was there before it was read, and is seen now. An old
+// view reads columns that later events may not reach; those stay as they were, and so do their marks.
+func (v *View) Still(skus []SKU) bool {
+	if v.c.turned.Load() > v.Sequence || v.c.first.Load() != int32(v.c.base) {
+		return false
+	}
+	for _, sku := range skus {
+		if atomic.LoadUint64(&v.c.changed[sku]) > v.Sequence {
+			return false
+		}
+	}
+	return true
+}
+
 // CapacityLeft returns how many more shipments may leave on a date: Unlimited when nobody limits them, 0 when the
 // date is not within the ledger's horizon. Service may be AnyService. It may be negative after a limit was lowered.
 func (v *View) CapacityLeft(w Warehouse, service Service, date units.Date) int32 {
@@ -110,16 +156,15 @@ func (v *View) CapacityLeft(w Warehouse, service Service, date units.Date) int32
 
 // Limited reports whether anybody ever limited the capacity of the warehouse or of the service there.
 func (v *View) Limited(w Warehouse, service Service) bool {
-	return atomic.LoadInt32(&v.c.limits[int(w)*v.c.perSite+int(service)+1]) >= 0
+	return atomic.LoadInt32(&v.c.limits[v.c.site(w, service)]) >= 0
 }
 
 func (c *columns) capacityLeft(w Warehouse, service Service, date units.Date) int32 {
-	row := atomic.LoadInt32(&c.limits[int(w)*c.perSite+int(service)+1])
+	row := atomic.LoadInt32(&c.limits[c.site(w, service)])
 	if row < 0 || int(row)*Horizon >= len(c.left) { // or limited after this view was taken
 		return Unlimited
 	}
-	base := units.Date(c.base.Load())
-	if date < base || date >= base+Horizon {
+	if date < c.base || date >= c.base+Horizon {
 		return 0
 	}
 	return atomic.LoadInt32(&c.left[int(row)*Horizon+ring(date)])

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -9,23 +10,32 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-// Extend gives rows to names that have none yet, in the given order, after all rows given before. Known names keep
-// their rows. It refuses empty, overlong and malformed names.
-func (s *State) Extend(at units.Instant, warehouses, skus, services []string) error {
+// Extend gives rows to names that have none yet, in the given order, after all rows given before, and numbers to versions
+// of networks. Known names keep their rows. It refuses empty, overlong and malformed names, and more than MaxCells counters.
+func (s *State) Extend(at units.Instant, warehouses, skus, services, networks []string) error {
 	var f faults
 	checkInstant(&f, "at", at)
 	e := Event{Kind: Extended}
 	e.Warehouses = unknown(&f, "warehouses", warehouses, &s.warehouses)
 	e.SKUs = unknown(&f, "skus", skus, &s.skus)
 	e.Services = unknown(&f, "services", services, &s.services)
+	e.Networks = unknown(&f, "networks", networks, &s.networks)
+	if !s.fitsMemory(&e) {
+		f.addf("skus", "and warehouses make more than %d counters; a ledger has at most that", MaxCells)
+	}
 	if err := f.err(); err != nil {
 		return err
 	}
 	s.advance(at)
-	if len(e.Warehouses)+len(e.SKUs)+len(e.Services) > 0 {
+	if len(e.Warehouses)+len(e.SKUs)+len(e.Services)+len(e.Networks) > 0 {
 		s.emit(e)
 	}
 	return nil
+}
+
+// fitsMemory reports whether there is room for the names of an Extended event.
+func (s *State) fitsMemory(e *Event) bool {
+	return fitsMemory(s.warehouses.len()+len(e.Warehouses), s.skus.len()+len(e.SKUs), s.services.len()+len(e.Services))
 }
 
 // unknown returns the ids that have no row, each once.
@@ -60,6 +70,17 @@ func (s *State) Service(id string) (Service, bool) {
 	return Service(r), ok
 }
 
+// Network returns the number of a version of a network.
+func (s *State) Network(version string) (Network, bool) {
+	r, ok := s.networks.rows[version]
+	return Network(r + 1), ok
+}
+
+// Names returns the names of all rows, in their order. The slices are shared and must not be changed.
+func (s *State) Names() (warehouses, skus, services, networks []string) {
+	return s.warehouses.list, s.skus.list, s.services.list, s.networks.list
+}
+
 // Allocate grants a hold on all claims or none. For a repeated request it returns the hold of the first one, as it is
 // now, with its answer.
 //
@@ -69,7 +90,22 @@ func (s *State) Allocate(a *Allocation) (Hold, error) {
 	if err != nil {
 		return Hold{}, err
 	}
-	return s.allocate(r)
+	return s.allocate(a, r)
+}
+
+// Decline remembers the answer to an order that could not be filled, and holds nothing; of the allocation it takes what
+// says so. The result has status Refused and no ID. A repeated request gets its first answer, granted or refused.
+//
+// Errors: InvalidError, ErrRequestReused, ErrFull.
+func (s *State) Decline(a *Allocation) (Hold, error) {
+	var f faults
+	checkInstant(&f, "at", a.At)
+	checkText(&f, "request id", a.Request.ID)
+	checkText(&f, "order", a.Order)
+	if err := f.err(); err != nil {
+		return Hold{}, err
+	}
+	return s.decline(a)
 }
 
 // newRecord checks what can be checked without a state, and copies the allocation. Claims on the same counter are
@@ -90,10 +126,13 @@ func newRecord(a *Allocation) (*record, error) {
 		return nil, f.err()
 	}
 	r := &record{Hold: Hold{
-		Request: a.Request, Order: a.Order, Status: Pending, Granted: a.At, Expires: a.At + units.Instant(a.TTL), Changed: a.At,
+		Request: a.Request.sound(), Order: a.Order, Status: Pending, Granted: a.At, Expires: a.At + units.Instant(a.TTL), Changed: a.At,
 		Answer: a.Answer,
 	}, heap: -1}
-	r.Stock = append(r.stock[:0], a.Stock...)
+	r.Stock = r.stock[:0]
+	for _, c := range a.Stock {
+		r.Stock = append(r.Stock, Claim{StockClaim: c})
+	}
 	r.Shipments = append(r.shipments[:0], a.Shipments...)
 	for i, c := range r.Stock {
 		if c.Quantity < 1 || c.Quantity > MaxQuantity {
@@ -108,7 +147,7 @@ func newRecord(a *Allocation) (*record, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	if !merge(&r.Stock, compareStock, func(c *StockClaim) *int32 { return &c.Quantity }) {
+	if !merge(&r.Stock, func(a, b Claim) int { return compareStock(a.StockClaim, b.StockClaim) }, func(c *Claim) *int32 { return &c.Quantity }) {
 		f.addf("stock", "claims more than %d of one SKU in one warehouse", MaxQuantity)
 	}
 	if !merge(&r.Shipments, compareShipment, func(c *ShipmentClaim) *int32 { return &c.Shipments }) {
@@ -146,18 +185,50 @@ func merge[C any](claims *[]C, compare func(a, b C) int, amount func(*C) *int32)
 	return true
 }
 
-func (s *State) allocate(r *record) (Hold, error) {
-	s.advance(r.Granted)
-	if r.Request.ID != "" {
-		if known, ok := s.requests[r.Request.ID]; ok {
-			if known.hold == nil || known.hold.Request.Body != r.Request.Body {
-				return Hold{}, ErrRequestReused
-			}
-			return known.hold.Hold, nil
-		}
+func (s *State) checkBasis(f *faults, b Basis) {
+	if b.Sequence > s.sequence {
+		f.addf("basis.sequence", "is %d; the latest event is %d", b.Sequence, s.sequence)
+	}
+	if b.At < 0 || b.At > s.now {
+		f.addf("basis.at", "is %d, not an instant from 1970 to now (%d)", int64(b.At), int64(s.now))
+	}
+	if n := s.networks.len(); b.Network < 0 || int(b.Network) > n {
+		f.addf("basis.network", "is %d; there are %d", b.Network, n)
+	}
+}
+
+func (s *State) decline(a *Allocation) (Hold, error) {
+	s.advance(a.At)
+	if h, ok, err := s.Answered(a.Request); ok || err != nil {
+		return h, err
 	}
 	var f faults
-	base := units.Date(s.columns.base.Load())
+	s.checkBasis(&f, a.Basis)
+	if err := f.err(); err != nil {
+		return Hold{}, err
+	}
+	if s.full() {
+		return Hold{}, ErrFull
+	}
+	n := s.sequence + 1
+	r := &record{Hold: Hold{
+		Request: a.Request.sound(), Order: a.Order, Status: Refused, Granted: s.now, Changed: s.now, Sequence: n, Latest: n, Answer: a.Answer,
+	}, heap: -1}
+	s.granting = r
+	s.emit(Event{Kind: Declined, Request: r.Request, Status: Refused, Hold: &r.Hold, Basis: a.Basis, Question: a.Question})
+	return r.Hold, nil
+}
+
+// full reports whether no more can be remembered.
+func (s *State) full() bool { return s.holds.len()+s.refused.len() >= s.maxHolds }
+
+func (s *State) allocate(a *Allocation, r *record) (Hold, error) {
+	s.advance(r.Granted)
+	if h, ok, err := s.Answered(a.Request); ok || err != nil {
+		return h, err
+	}
+	var f faults
+	base := s.columns.base
 	for i, c := range r.Stock {
 		s.checkCell(&f, "stock", i, c.Warehouse, c.SKU)
 	}
@@ -170,20 +241,21 @@ func (s *State) allocate(r *record) (Hold, error) {
 			f.addf(element("shipments", i, ".service"), "is missing; a shipment leaves by one service")
 		}
 	}
+	s.checkBasis(&f, a.Basis)
 	if err := f.err(); err != nil {
 		return Hold{}, err
 	}
 	if err := s.fits(r); err != nil {
 		return Hold{}, err
 	}
-	if len(s.holds) >= s.maxHolds {
+	if s.full() {
 		return Hold{}, ErrFull
 	}
 	r.Expires += s.now - r.Granted // an earlier clock does not shorten its life
 	r.Granted, r.Changed = s.now, s.now
-	r.ID, r.Sequence = s.nextHold, s.sequence+1
+	r.ID, r.Sequence, r.Latest = s.nextHold, s.sequence+1, s.sequence+1
 	s.granting = r
-	s.emit(Event{Kind: Held, Request: r.Request, HoldID: r.ID, Status: Pending, Hold: &r.Hold})
+	s.emit(Event{Kind: Held, Request: r.Request, HoldID: r.ID, Status: Pending, Hold: &r.Hold, Basis: a.Basis, Question: a.Question})
 	return r.Hold, nil
 }
 
@@ -238,46 +310,96 @@ func (s *State) fits(r *record) error {
 
 // Confirm makes a pending hold lasting. The result is the hold after it.
 //
-// Errors of Confirm, Release and Cancel: InvalidError, ErrRequestReused, ErrNoHold, TransitionError.
+// Errors of Confirm, Release, Cancel, Ship and ShortPick: InvalidError, ErrRequestReused, ErrNoHold, TransitionError.
 func (s *State) Confirm(at units.Instant, id HoldID, r Request) (Hold, error) {
-	return s.move(at, id, r, Confirmed)
+	return s.move(at, id, r, HoldConfirmed, nil)
 }
 
-// Release gives a pending hold up.
-func (s *State) Release(at units.Instant, id HoldID, r Request) (Hold, error) {
-	return s.move(at, id, r, Released)
+// Release gives a pending hold up, or only items of it. No items are all that are left, here and in the others.
+func (s *State) Release(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
+	return s.move(at, id, r, HoldReleased, items)
 }
 
-// Cancel gives a confirmed hold up.
-func (s *State) Cancel(at units.Instant, id HoldID, r Request) (Hold, error) {
-	return s.move(at, id, r, Cancelled)
+// Cancel gives a confirmed hold up, or only items of it. What has left stays so: the hold then ends as shipped.
+func (s *State) Cancel(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
+	return s.move(at, id, r, HoldCancelled, items)
 }
 
-func (s *State) move(at units.Instant, id HoldID, req Request, to Status) (Hold, error) {
-	known, err := s.begin(at, req, nil)
+// Ship records that items of a confirmed hold have left: they are no longer held and no longer on hand.
+func (s *State) Ship(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
+	return s.move(at, id, r, HoldShipped, items)
+}
+
+// ShortPick records that items of a confirmed hold were not where they should be: they are no longer held and no longer
+// on hand, and the order has to get them from elsewhere.
+func (s *State) ShortPick(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
+	return s.move(at, id, r, HoldShort, items)
+}
+
+func (s *State) move(at units.Instant, id HoldID, req Request, kind Kind, items []StockClaim) (Hold, error) {
+	var f faults
+	for i, it := range items {
+		if it.Quantity < 1 || it.Quantity > MaxQuantity {
+			f.addf(element("items", i, ".quantity"), "is %d; write 1 to %d", it.Quantity, MaxQuantity)
+		}
+	}
+	known, err := s.begin(at, req, f)
 	if err != nil {
 		return Hold{}, err
 	}
-	r := s.holds[id]
+	r := s.holds.get(id)
 	if known != nil {
-		if known.hold != id || known.status != to {
+		if known.hold != id || known.kind != kind {
 			return Hold{}, ErrRequestReused
 		}
 		if r == nil {
 			return Hold{}, ErrNoHold
 		}
 		h := r.Hold // the answer given then
-		h.Status, h.Changed = known.status, known.changed
+		h.Status, h.Changed, h.Latest, h.Stock = known.status, known.changed, known.latest, known.claims
 		return h, nil
 	}
 	if r == nil {
 		return Hold{}, ErrNoHold
 	}
-	if !r.Status.may(to) {
-		return Hold{}, &TransitionError{Hold: id, From: r.Status, To: to}
+	if r.Status != kind.from() {
+		return Hold{}, &TransitionError{Hold: id, From: r.Status, Move: kind}
 	}
-	s.emit(Event{Kind: HoldMoved, Request: req, HoldID: id, Status: to})
+	if items, err = r.take(items); err != nil {
+		return Hold{}, err
+	}
+	m, ok := r.moved(kind, items, make([]Claim, len(r.Stock)))
+	if !ok {
+		panic("ledger: items that were checked cannot be moved")
+	}
+	s.moving = m
+	s.emit(Event{Kind: kind, Request: req, HoldID: id, Status: m.status, Items: items})
 	return r.Hold, nil
+}
+
+// take checks that a hold has so many items left, and returns them merged and sorted.
+func (r *record) take(items []StockClaim) ([]StockClaim, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	var f faults
+	wanted := make(map[[2]int32]int64, len(items))
+	for i, it := range items {
+		cell := [2]int32{int32(it.Warehouse), int32(it.SKU)}
+		wanted[cell] += int64(it.Quantity)
+		at := slices.IndexFunc(r.Stock, func(c Claim) bool { return c.Warehouse == it.Warehouse && c.SKU == it.SKU })
+		if at < 0 {
+			f.addf(element("items", i, ""), "is nothing that the hold claims")
+		} else if left := r.Stock[at].Left(); wanted[cell] > int64(left) {
+			f.addf(element("items", i, ".quantity"), "makes %d; the hold has %d left there", wanted[cell], left)
+		}
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	items = slices.Clone(items)
+	merge(&items, compareStock, func(c *StockClaim) *int32 { return &c.Quantity })
+	return items, nil
 }
 
 // begin starts a command other than an allocation: it advances the clock and looks for an answer already given.
@@ -353,7 +475,7 @@ func (s *State) setStock(at units.Instant, req Request, plan func(*faults) []Sto
 		return StockResult{}, err
 	}
 	if known != nil {
-		if known.hold != 0 {
+		if known.kind != StockSet {
 			return StockResult{}, ErrRequestReused
 		}
 		return known.stock, nil
@@ -391,55 +513,80 @@ func (s *State) shortfalls(levels []StockLevel) []Shortfall {
 	if len(short) == 0 {
 		return nil
 	}
-	type cell struct {
-		w   Warehouse
-		sku SKU
-	}
 	slices.SortFunc(short, func(a, b Shortfall) int {
 		return cmp.Or(cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Warehouse, b.Warehouse))
 	})
 	short = slices.CompactFunc(short, func(a, b Shortfall) bool { return a.SKU == b.SKU && a.Warehouse == b.Warehouse })
-	place := make(map[cell]int, len(short))
-	for i, sh := range short {
-		place[cell{sh.Warehouse, sh.SKU}] = i
-	}
-	for id, r := range s.holds {
-		if !r.Status.Holding() {
-			continue
+	for rest := short; len(rest) > 0; {
+		of := rest // all of one SKU
+		if end := slices.IndexFunc(rest, func(sh Shortfall) bool { return sh.SKU != of[0].SKU }); end > 0 {
+			of = rest[:end]
 		}
-		for _, c := range r.Stock {
-			if i, ok := place[cell{c.Warehouse, c.SKU}]; ok {
-				short[i].Holds = append(short[i].Holds, id)
+		rest = rest[len(of):]
+		for l := range s.claims.of(of[0].SKU) {
+			i, ok := slices.BinarySearchFunc(of, l.warehouse, func(sh Shortfall, w Warehouse) int { return cmp.Compare(sh.Warehouse, w) })
+			if ok && s.holds.get(l.hold).has(l.warehouse, of[0].SKU) {
+				of[i].Holds = append(of[i].Holds, l.hold)
 			}
 		}
 	}
 	for i := range short {
-		slices.Sort(short[i].Holds) // the map's order must not show
+		slices.Sort(short[i].Holds)
 	}
 	return short
 }
 
-// AddReceipt plans inbound stock. A receipt whose time has come is on hand at once.
+// has reports whether units of a SKU are held in a warehouse.
+func (r *record) has(w Warehouse, sku SKU) bool {
+	i, ok := slices.BinarySearchFunc(r.Stock, StockClaim{Warehouse: w, SKU: sku}, func(c Claim, to StockClaim) int {
+		return compareStock(c.StockClaim, to)
+	})
+	return ok && r.Stock[i].Left() > 0
+}
+
+// AddReceipts plans inbound stock, all or nothing. A receipt whose time has come is on hand at once.
 //
-// Errors: InvalidError.
-func (s *State) AddReceipt(at units.Instant, r Receipt) error {
+// Errors: InvalidError, ErrRequestReused.
+func (s *State) AddReceipts(at units.Instant, req Request, receipts []Receipt) error {
 	var f faults
-	checkInstant(&f, "receipt.from", r.From)
-	if r.Quantity < 1 || r.Quantity > MaxQuantity {
-		f.addf("receipt.quantity", "is %d; write 1 to %d", r.Quantity, MaxQuantity)
+	for i, r := range receipts {
+		checkInstant(&f, element("receipts", i, ".from"), r.From)
+		if r.Quantity < 1 || r.Quantity > MaxQuantity {
+			f.addf(element("receipts", i, ".quantity"), "is %d; write 1 to %d", r.Quantity, MaxQuantity)
+		}
 	}
-	if _, err := s.begin(at, Request{}, f); err != nil {
+	known, err := s.begin(at, req, f)
+	if err != nil {
 		return err
 	}
-	if s.checkCell(&f, "receipt", -1, r.Warehouse, r.SKU) {
-		s.checkOnHand(&f, "receipt", -1, ".quantity", r.Warehouse, r.SKU, int64(s.Stock(r.Warehouse, r.SKU).OnHand)+int64(r.Quantity))
+	if known != nil {
+		if known.kind != Planned {
+			return ErrRequestReused
+		}
+		return nil
 	}
+	s.checkReceipts(&f, receipts)
 	if err := f.err(); err != nil {
 		return err
 	}
-	s.emit(Event{Kind: Planned, Receipt: r})
-	s.advance(s.now)
+	if len(receipts) > 0 {
+		s.emit(Event{Kind: Planned, Request: req, Receipts: slices.Clone(receipts)})
+		s.advance(s.now)
+	}
 	return nil
+}
+
+// checkReceipts checks that counters can take receipts, all together.
+func (s *State) checkReceipts(f *faults, receipts []Receipt) {
+	sum := make(map[[2]int32]int64, len(receipts))
+	for i, r := range receipts {
+		if !s.checkCell(f, "receipts", i, r.Warehouse, r.SKU) {
+			continue
+		}
+		cell := [2]int32{int32(r.Warehouse), int32(r.SKU)}
+		sum[cell] += int64(r.Quantity)
+		s.checkOnHand(f, "receipts", i, ".quantity", r.Warehouse, r.SKU, int64(s.Stock(r.Warehouse, r.SKU).OnHand)+sum[cell])
+	}
 }
 
 // SetCapacity limits how many shipments may leave, all or nothing; a limit for one date wins over that for every day.
@@ -451,7 +598,7 @@ func (s *State) SetCapacity(at units.Instant, limits []CapacityLimit) error {
 		return err
 	}
 	var f faults
-	base := units.Date(s.columns.base.Load())
+	base := s.columns.base
 	for i, l := range limits {
 		s.checkSite(&f, "limits", i, l.Warehouse, l.Service)
 		if l.Shipments < 0 || l.Shipments > MaxQuantity && l.Shipments != Unlimited {
@@ -464,23 +611,34 @@ func (s *State) SetCapacity(at units.Instant, limits []CapacityLimit) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	for _, l := range limits {
-		s.emit(Event{Kind: LimitSet, Limit: l})
+	if len(limits) > 0 {
+		s.emit(Event{Kind: LimitSet, Limits: slices.Clone(limits)})
 	}
 	return nil
 }
 
 // Get returns a hold as it is after the latest command; errors: ErrNoHold.
 func (s *State) Get(id HoldID) (Hold, error) {
-	if r := s.holds[id]; r != nil {
+	if r := s.holds.get(id); r != nil {
 		return r.Hold, nil
 	}
 	return Hold{}, ErrNoHold
 }
 
-// Granted returns the hold that an allocation's request made; ok is false when the request is new. Ask before scoring,
-// to answer a repeated request without work. Errors: ErrRequestReused.
-func (s *State) Granted(r Request) (h Hold, ok bool, err error) {
+// Holds yields the holds that are remembered, by id, as Get returns them; refusals are none. No command may come in between.
+func (s *State) Holds() iter.Seq[Hold] {
+	return func(yield func(Hold) bool) {
+		for r := range s.holds.all() {
+			if !yield(r.Hold) {
+				return
+			}
+		}
+	}
+}
+
+// Answered returns what an allocation's request was answered, as Allocate would; ok is false when the request is new. Ask
+// where a repeated request should be answered without work. Errors: ErrRequestReused.
+func (s *State) Answered(r Request) (h Hold, ok bool, err error) {
 	known, ok := s.requests[r.ID]
 	switch {
 	case !ok || r.ID == "":

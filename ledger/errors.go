@@ -24,6 +24,8 @@ var (
 	ErrFull = errors.New("ledger: full")
 	// ErrReplay: an event does not follow the state it was applied to.
 	ErrReplay = errors.New("ledger: event does not follow the state")
+	// ErrFormat: bytes are not what the ledger writes, or what a newer one wrote.
+	ErrFormat = errors.New("ledger: not in the ledger's format")
 )
 
 // A Counter is a counter that could not give what was claimed.
@@ -70,13 +72,14 @@ func (e *ConflictError) Unwrap() error { return ErrConflict }
 
 // A TransitionError refuses to move a hold. errors.Is(err, ErrTransition).
 type TransitionError struct {
-	Hold     HoldID
-	From, To Status
+	Hold HoldID
+	From Status
+	Move Kind // what the command would have made of it
 }
 
-// Error names the hold and both statuses.
+// Error names the hold, its status and the move.
 func (e *TransitionError) Error() string {
-	return fmt.Sprintf("ledger: hold %d is %v and cannot become %v", e.Hold, e.From, e.To)
+	return fmt.Sprintf("ledger: hold %d is %v and cannot be %v", e.Hold, e.From, e.Move)
 }
 
 // Unwrap returns ErrTransition.

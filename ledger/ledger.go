@@ -7,23 +7,36 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
+// A Log keeps a ledger's events.
+type Log interface {
+	// Append takes an event, in order, while the ledger waits: it must not block, and must copy what it keeps.
+	Append(e *Event)
+	// Wait returns when the event with a number and all before it are kept for good, or the error why they may not be.
+	Wait(sequence uint64) error
+}
+
 // A Ledger is a [State] for any number of goroutines: a mutex is its sequencer, and readers of views do not take it.
-// The order in which commands get the mutex is the order of their events. A sink runs inside it and should be brief.
+// The order in which commands get the mutex is the order of their events.
 //
-// Its methods are those of State, which documents them.
+// Its methods are those of State, which documents them. With a log, each returns only when all that its answer tells is
+// kept for good, and its error may be that of the log: then nobody knows whether the command was done.
 type Ledger struct {
 	mu       sync.Mutex
 	state    *State
+	log      Log
 	columns  atomic.Pointer[columns]
 	sequence atomic.Uint64
 }
 
-// New returns an empty ledger.
-func New(c Config) *Ledger { return Of(NewState(c)) }
+// New returns an empty ledger without a log.
+func New(c Config) *Ledger { return Of(NewState(c), nil) }
 
-// Of returns a ledger that goes on from a state, which it owns from now on.
-func Of(s *State) *Ledger {
-	l := &Ledger{state: s}
+// Of returns a ledger that goes on from a state, which it owns from now on, and gives its events to a log, if not nil.
+func Of(s *State, log Log) *Ledger {
+	l := &Ledger{state: s, log: log}
+	if log != nil {
+		s.sink = log.Append
+	}
 	l.publish()
 	return l
 }
@@ -36,9 +49,23 @@ func (l *Ledger) publish() {
 	l.sequence.Store(l.state.sequence)
 }
 
-func (l *Ledger) unlock() {
+// done ends a command: readers see what it did, the next one begins, and all so far is waited for, since a refusal tells
+// of others' commands, too.
+func (l *Ledger) done(err error) error {
 	l.publish()
+	sequence := l.state.sequence
 	l.mu.Unlock()
+	if lost := l.wait(sequence); lost != nil {
+		return lost
+	}
+	return err
+}
+
+func (l *Ledger) wait(sequence uint64) error {
+	if l.log == nil {
+		return nil
+	}
+	return l.log.Wait(sequence)
 }
 
 // View returns the counters for reading, without waiting for anybody.
@@ -48,116 +75,139 @@ func (l *Ledger) View() View {
 }
 
 // Extend is State.Extend.
-func (l *Ledger) Extend(at units.Instant, warehouses, skus, services []string) error {
+func (l *Ledger) Extend(at units.Instant, warehouses, skus, services, networks []string) error {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.Extend(at, warehouses, skus, services)
+	return l.done(l.state.Extend(at, warehouses, skus, services, networks))
 }
 
-// Rows looks many names up at once; the row of an unknown one is -1.
-func (l *Ledger) Rows(warehouses, skus, services []string) ([]Warehouse, []SKU, []Service) {
+// Names is State.Names.
+func (l *Ledger) Names() (warehouses, skus, services, networks []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return look[Warehouse](&l.state.warehouses, warehouses), look[SKU](&l.state.skus, skus), look[Service](&l.state.services, services)
+	return l.state.Names()
 }
 
-func look[R ~int32](n *names, ids []string) []R {
-	rows := make([]R, len(ids))
-	for i, id := range ids {
-		rows[i] = -1
-		if row, ok := n.rows[id]; ok {
-			rows[i] = R(row)
-		}
-	}
-	return rows
+// Network is State.Network.
+func (l *Ledger) Network(version string) (Network, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.Network(version)
 }
 
 // Allocate is State.Allocate.
 func (l *Ledger) Allocate(a *Allocation) (Hold, error) {
-	r, err := newRecord(a) // before the mutex: it is held for the counters only
+	r, err := newRecord(a) // outside of the mutex: it is held for the counters only
 	if err != nil {
 		return Hold{}, err
 	}
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.allocate(r)
+	h, err := l.state.allocate(a, r)
+	return h, l.done(err)
+}
+
+// Decline is State.Decline.
+func (l *Ledger) Decline(a *Allocation) (Hold, error) {
+	l.mu.Lock()
+	h, err := l.state.Decline(a)
+	return h, l.done(err)
 }
 
 // Confirm is State.Confirm.
 func (l *Ledger) Confirm(at units.Instant, id HoldID, r Request) (Hold, error) {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.Confirm(at, id, r)
+	h, err := l.state.Confirm(at, id, r)
+	return h, l.done(err)
 }
 
 // Release is State.Release.
-func (l *Ledger) Release(at units.Instant, id HoldID, r Request) (Hold, error) {
+func (l *Ledger) Release(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.Release(at, id, r)
+	h, err := l.state.Release(at, id, r, items)
+	return h, l.done(err)
 }
 
 // Cancel is State.Cancel.
-func (l *Ledger) Cancel(at units.Instant, id HoldID, r Request) (Hold, error) {
+func (l *Ledger) Cancel(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.Cancel(at, id, r)
+	h, err := l.state.Cancel(at, id, r, items)
+	return h, l.done(err)
+}
+
+// Ship is State.Ship.
+func (l *Ledger) Ship(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
+	l.mu.Lock()
+	h, err := l.state.Ship(at, id, r, items)
+	return h, l.done(err)
+}
+
+// ShortPick is State.ShortPick.
+func (l *Ledger) ShortPick(at units.Instant, id HoldID, r Request, items []StockClaim) (Hold, error) {
+	l.mu.Lock()
+	h, err := l.state.ShortPick(at, id, r, items)
+	return h, l.done(err)
 }
 
 // SetStock is State.SetStock.
 func (l *Ledger) SetStock(at units.Instant, r Request, levels []StockLevel) (StockResult, error) {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.SetStock(at, r, levels)
+	out, err := l.state.SetStock(at, r, levels)
+	return out, l.done(err)
 }
 
 // AdjustStock is State.AdjustStock.
 func (l *Ledger) AdjustStock(at units.Instant, r Request, changes []StockChange) (StockResult, error) {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.AdjustStock(at, r, changes)
+	out, err := l.state.AdjustStock(at, r, changes)
+	return out, l.done(err)
 }
 
-// AddReceipt is State.AddReceipt.
-func (l *Ledger) AddReceipt(at units.Instant, r Receipt) error {
+// AddReceipts is State.AddReceipts.
+func (l *Ledger) AddReceipts(at units.Instant, r Request, receipts []Receipt) error {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.AddReceipt(at, r)
+	return l.done(l.state.AddReceipts(at, r, receipts))
 }
 
 // SetCapacity is State.SetCapacity.
 func (l *Ledger) SetCapacity(at units.Instant, limits []CapacityLimit) error {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.SetCapacity(at, limits)
+	return l.done(l.state.SetCapacity(at, limits))
 }
 
 // Advance is State.Advance.
 func (l *Ledger) Advance(at units.Instant) error {
 	l.mu.Lock()
-	defer l.unlock()
-	return l.state.Advance(at)
+	return l.done(l.state.Advance(at))
 }
 
 // Get is State.Get.
 func (l *Ledger) Get(id HoldID) (Hold, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.Get(id)
+	h, err := l.state.Get(id)
+	l.mu.Unlock()
+	if lost := l.wait(h.Latest); lost != nil {
+		return Hold{}, lost
+	}
+	return h, err
 }
 
-// Granted is State.Granted.
-func (l *Ledger) Granted(r Request) (Hold, bool, error) {
+// Answered is State.Answered.
+func (l *Ledger) Answered(r Request) (Hold, bool, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.Granted(r)
+	h, ok, err := l.state.Answered(r)
+	if err != nil {
+		return h, ok, l.done(err)
+	}
+	l.mu.Unlock()
+	return h, ok, l.wait(h.Latest)
 }
 
 // Stock is State.Stock.
-func (l *Ledger) Stock(w Warehouse, sku SKU) Stock {
+func (l *Ledger) Stock(w Warehouse, sku SKU) (Stock, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.Stock(w, sku)
+	out := l.state.Stock(w, sku)
+	changed := l.state.columns.changed[sku]
+	l.mu.Unlock()
+	return out, l.wait(changed)
 }
 
 // Open is State.Open.

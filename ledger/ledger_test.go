@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ const noon = units.Instant(1_795_348_800) // 2026-11-22T12:00:00Z
 func small(t testing.TB, c Config, warehouses, skus int, onHand int32) *Ledger {
 	t.Helper()
 	l := New(c)
-	if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), []string{"ground"}); err != nil {
+	if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), []string{"ground"}, []string{"v1"}); err != nil {
 		t.Fatal(err)
 	}
 	var levels []StockLevel
@@ -75,8 +76,8 @@ func TestHotSKUIsNeverOversold(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if left := units - granted.Load(); held != granted.Load() || left != int64(l.Stock(0, 0).Available) || left > 0 && conflicts.Load() == 0 {
-		t.Errorf("granted %d of %d, held %d, %+v", granted.Load(), units, held, l.Stock(0, 0))
+	if left := units - granted.Load(); held != granted.Load() || left != int64(stock(l, 0, 0).Available) || left > 0 && conflicts.Load() == 0 {
+		t.Errorf("granted %d of %d, held %d, %+v", granted.Load(), units, held, stock(l, 0, 0))
 	}
 	if granted.Load() < units-2 {
 		t.Errorf("only %d of %d granted though everybody wanted more", granted.Load(), units)
@@ -92,7 +93,7 @@ func TestMixedLoadIsNeverOversold(t *testing.T) {
 		tries = 50
 	}
 	var l *Ledger
-	var granted, moved int
+	granted, moved := 0, make(map[Kind]int)
 	l = small(t, Config{Sink: func(e *Event) {
 		switch e.Kind {
 		case Held:
@@ -102,8 +103,10 @@ func TestMixedLoadIsNeverOversold(t *testing.T) {
 					t.Errorf("hold %d leaves %d of SKU %d in warehouse %d", e.HoldID, left, c.SKU, c.Warehouse)
 				}
 			}
-		case HoldMoved:
-			moved++
+		default:
+			if e.Kind.OfHold() {
+				moved[e.Kind]++
+			}
 		}
 	}}, warehouses, skus, 30)
 	if err := l.SetCapacity(noon, []CapacityLimit{{Warehouse: 0, Service: AnyService, Date: EveryDay, Shipments: 40}}); err != nil {
@@ -137,12 +140,22 @@ func TestMixedLoadIsNeverOversold(t *testing.T) {
 					}
 				case n < 8 && len(mine) > 0:
 					i := rng.IntN(len(mine))
-					move := [...]func(units.Instant, HoldID, Request) (Hold, error){l.Confirm, l.Release, l.Cancel}[rng.IntN(3)]
-					_, err = move(at, mine[i], Request{})
+					if rng.IntN(3) > 0 {
+						_, err = l.Confirm(at, mine[i], Request{})
+					}
+					if move := rng.IntN(5); move < 4 {
+						var items []StockClaim
+						if h, gone := l.Get(mine[i]); gone == nil && rng.IntN(2) == 0 {
+							items = []StockClaim{{h.Stock[0].Warehouse, h.Stock[0].SKU, 1}}
+						}
+						_, err = [...]func(units.Instant, HoldID, Request, []StockClaim) (Hold, error){
+							l.Release, l.Cancel, l.Ship, l.ShortPick,
+						}[move](at, mine[i], Request{}, items)
+					}
 				case n == 8:
 					_, err = l.AdjustStock(at, Request{}, []StockChange{{w, sku, rng.Int32N(7) - 3}})
 				default:
-					err = l.AddReceipt(at, Receipt{w, sku, 2, at + 5})
+					err = l.AddReceipts(at, Request{}, []Receipt{{w, sku, 2, at + 5}, {w, sku, 1, at}})
 				}
 				if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrTransition) && !errors.Is(err, ErrInvalid) {
 					t.Error(err)
@@ -151,21 +164,19 @@ func TestMixedLoadIsNeverOversold(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if granted == 0 || moved == 0 {
-		t.Fatalf("%d granted, %d moved", granted, moved)
+	if granted == 0 || len(moved) < 6 {
+		t.Fatalf("%d granted, %v moved", granted, moved)
 	}
 	// What the counters say is what the holds say.
 	want := make(map[[2]int32]int32)
-	for _, r := range l.state.holds {
+	for r := range l.state.holds.all() {
 		for _, c := range r.Stock {
-			if r.Status.Holding() {
-				want[[2]int32{int32(c.Warehouse), int32(c.SKU)}] += c.Quantity
-			}
+			want[[2]int32{int32(c.Warehouse), int32(c.SKU)}] += c.Left()
 		}
 	}
 	for w := range Warehouse(warehouses) {
 		for sku := range SKU(skus) {
-			if got := l.Stock(w, sku).Held; got != want[[2]int32{int32(w), int32(sku)}] {
+			if got := stock(l, w, sku).Held; got != want[[2]int32{int32(w), int32(sku)}] {
 				t.Errorf("warehouse %d, SKU %d: held %d, holds have %d", w, sku, got, want[[2]int32{int32(w), int32(sku)}])
 			}
 		}
@@ -180,26 +191,26 @@ func TestOneRequestManyTimesAtOnce(t *testing.T) {
 	for i := range 100 {
 		wg.Go(func() {
 			r := Request{ID: "checkout-1", Body: [32]byte{1}}
-			h, err := l.Allocate(&Allocation{Request: r, At: noon, TTL: 60, Stock: []StockClaim{{0, 0, 2}}, Answer: i})
+			h, err := l.Allocate(&Allocation{Request: r, At: noon, TTL: 60, Stock: []StockClaim{{0, 0, 2}}, Answer: fmt.Append(nil, i)})
 			if err != nil || h.ID != 1 {
 				t.Errorf("hold %d, %v", h.ID, err)
 			}
-			answers.Store(h.Answer, true)
-			if h, ok, err := l.Granted(r); !ok || err != nil || h.ID != 1 {
-				t.Errorf("granted: %d %v %v", h.ID, ok, err)
+			answers.Store(string(h.Answer), true)
+			if h, ok, err := l.Answered(r); !ok || err != nil || h.ID != 1 {
+				t.Errorf("answered: %d %v %v", h.ID, ok, err)
 			}
 		})
 	}
 	wg.Wait()
 	n := 0
 	answers.Range(func(any, any) bool { n++; return true })
-	if n != 1 || l.Stock(0, 0).Held != 2 || l.Open() != 1 {
-		t.Errorf("%d answers, %+v, %d open", n, l.Stock(0, 0), l.Open())
+	if n != 1 || stock(l, 0, 0).Held != 2 || l.Open() != 1 {
+		t.Errorf("%d answers, %+v, %d open", n, stock(l, 0, 0), l.Open())
 	}
-	if _, _, err := l.Granted(Request{ID: "checkout-1"}); !errors.Is(err, ErrRequestReused) {
+	if _, _, err := l.Answered(Request{ID: "checkout-1"}); !errors.Is(err, ErrRequestReused) {
 		t.Error(err)
 	}
-	if _, ok, err := l.Granted(Request{ID: "other"}); ok || err != nil {
+	if _, ok, err := l.Answered(Request{ID: "other"}); ok || err != nil {
 		t.Error(ok, err)
 	}
 }
@@ -214,7 +225,7 @@ func TestExtendKeepsRowsAndCounters(t *testing.T) {
 	for range 30 {
 		old := l.View()
 		warehouses, skus, services = warehouses+rng.IntN(40), skus+rng.IntN(40), services+rng.IntN(2)
-		if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), ids("c", services)); err != nil {
+		if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), ids("c", services), nil); err != nil {
 			t.Fatal(err)
 		}
 		for range 20 {
@@ -251,24 +262,51 @@ func TestExtendKeepsRowsAndCounters(t *testing.T) {
 			}
 		}
 	}
-	w, s, c := l.Rows([]string{"w3", "nowhere"}, []string{"s0"}, []string{"c0", "c1", "x"})
-	if !slices.Equal(w, []Warehouse{3, -1}) || !slices.Equal(s, []SKU{0}) || !slices.Equal(c, []Service{0, 1, -1}) {
-		t.Error(w, s, c)
+	if w, s, c, n := l.Names(); !slices.Equal(w, ids("w", warehouses)) || !slices.Equal(s, ids("s", skus)) || !slices.Equal(c, ids("c", services)) || n != nil {
+		t.Error(w, s, c, n)
 	}
 }
 
 func TestAvailabilityTakesFiveBytesACell(t *testing.T) {
 	t.Parallel()
+	const warehouses, skus = 200, 10_000 // as with a million, for nothing is shared between SKUs
 	l := New(Config{})
-	const warehouses, skus = 200, 10_000
-	if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), nil); err != nil {
+	if err := l.Extend(noon, ids("w", warehouses), ids("s", skus), nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	v := l.View()
-	bytes := 4*cap(v.Available) + 8*cap(v.Stocked)
-	if perCell := float64(bytes) / (warehouses * skus); perCell > 5 {
+	c := l.state.columns
+	bytes := 4*cap(c.available) + 8*cap(c.stocked) + 8*cap(c.changed)
+	if perCell := float64(bytes) / (warehouses * skus); perCell > 5 || perCell < 4 {
 		t.Errorf("%.2f bytes a cell", perCell)
 	}
+}
+
+// Names come in any order, and columns have room for SKUs before there is a warehouse.
+func TestExtendBeginsWithAnything(t *testing.T) {
+	t.Parallel()
+	for _, order := range []string{"wsc", "swc", "csw", "scw", "ssw"} {
+		l := New(Config{})
+		for i, what := range order {
+			names := make(map[rune][]string)
+			names[what] = ids("x", 3*(i+1))
+			if err := l.Extend(noon, names['w'], names['s'], names['c'], []string{order}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := l.SetStock(noon, Request{}, []StockLevel{{2, 2, 5, 1}}); err != nil {
+			t.Fatal(err)
+		}
+		v := l.View()
+		if n, ok := l.Network(order); v.Units(2, 2) != 4 || n != 1 || !ok {
+			t.Errorf("%s: %d units, network %d %v", order, v.Units(2, 2), n, ok)
+		}
+	}
+}
+
+func stock(l *Ledger, w Warehouse, sku SKU) Stock {
+	out, err := l.Stock(w, sku)
+	must(err)
+	return out
 }
 
 func TestRefusals(t *testing.T) {
@@ -282,16 +320,24 @@ func TestRefusals(t *testing.T) {
 	if _, err := l.Allocate(&ok); !errors.Is(err, ErrFull) {
 		t.Errorf("a second hold of at most one: %v", err)
 	}
+	basis := func(b Basis) func() error {
+		return func() error {
+			a := ok
+			a.Basis = b
+			_, err := l.Allocate(&a)
+			return err
+		}
+	}
 	long := strings.Repeat("x", MaxIDLength+1)
 	for name, refused := range map[string]func() error{
 		"negative time":     func() error { return l.Advance(-1) },
 		"time too late":     func() error { return l.Advance(maxInstant + 1) },
 		"negative confirm":  func() error { _, err := l.Confirm(-1, 1, Request{}); return err },
-		"long request":      func() error { _, err := l.Release(noon, 1, Request{ID: long}); return err },
-		"malformed request": func() error { _, err := l.Cancel(noon, 1, Request{ID: "\xff"}); return err },
-		"empty name":        func() error { return l.Extend(noon, []string{""}, nil, nil) },
-		"long name":         func() error { return l.Extend(noon, nil, []string{long}, nil) },
-		"malformed name":    func() error { return l.Extend(noon, nil, nil, []string{"a\xffb"}) },
+		"long request":      func() error { _, err := l.Release(noon, 1, Request{ID: long}, nil); return err },
+		"malformed request": func() error { _, err := l.Cancel(noon, 1, Request{ID: "\xff"}, nil); return err },
+		"empty name":        func() error { return l.Extend(noon, []string{""}, nil, nil, nil) },
+		"long name":         func() error { return l.Extend(noon, nil, []string{long}, nil, nil) },
+		"malformed name":    func() error { return l.Extend(noon, nil, nil, []string{"a\xffb"}, nil) },
 		"no claims":         func() error { _, err := l.Allocate(&Allocation{At: noon, TTL: 1}); return err },
 		"too many claims": func() error {
 			_, err := l.Allocate(&Allocation{At: noon, TTL: 1, Stock: make([]StockClaim, MaxClaims+1)})
@@ -313,7 +359,47 @@ func TestRefusals(t *testing.T) {
 			_, err := l.Allocate(&Allocation{At: noon, TTL: 1, Stock: ok.Stock, Shipments: []ShipmentClaim{c}})
 			return err
 		},
-		"receipt from never": func() error { return l.AddReceipt(noon, Receipt{0, 0, 1, -5}) },
+		"receipt from never": func() error { return l.AddReceipts(noon, Request{}, []Receipt{{0, 0, 1, -5}}) },
+		"receipt of too much": func() error {
+			return l.AddReceipts(noon, Request{}, []Receipt{{0, 0, MaxQuantity, noon + 1}, {0, 0, MaxQuantity, noon + 1}, {0, 0, MaxQuantity, noon + 1}})
+		},
+		"delta below everything": func() error {
+			_, err := l.AdjustStock(noon, Request{}, []StockChange{{0, 0, math.MinInt32}, {0, 0, math.MaxInt32}})
+			return err
+		},
+		"level above everything": func() error {
+			_, err := l.SetStock(noon, Request{}, []StockLevel{{0, 0, math.MaxInt32, 0}})
+			return err
+		},
+		"no such network":         basis(Basis{Network: 2}),
+		"negative network":        basis(Basis{Network: -1}),
+		"stock of the future":     basis(Basis{Sequence: 1000}),
+		"time of the future":      basis(Basis{At: noon + 1}),
+		"time before everything":  basis(Basis{At: -1}),
+		"declined in the future":  func() error { _, err := l.Decline(&Allocation{At: noon, Basis: Basis{Sequence: 1000}}); return err },
+		"declined without a time": func() error { _, err := l.Decline(&Allocation{At: -1, Order: long}); return err },
+		"items of nothing": func() error {
+			_, err := l.Release(noon, 1, Request{}, []StockClaim{{0, 0, 0}})
+			return err
+		},
+		"items of too much": func() error {
+			_, err := l.Release(noon, 1, Request{}, []StockClaim{{0, 0, MaxQuantity}, {0, 0, MaxQuantity}, {0, 0, MaxQuantity}})
+			return err
+		},
+		"items of another": func() error {
+			_, err := l.Release(noon, 1, Request{}, []StockClaim{{math.MaxInt32, math.MinInt32, 1}})
+			return err
+		},
+		"rows beyond": func() error {
+			_, err := l.Allocate(&Allocation{At: noon, TTL: 1, Stock: []StockClaim{{math.MaxInt32, math.MinInt32, 1}}})
+			return err
+		},
+		"limit before the horizon": func() error {
+			return l.SetCapacity(noon, []CapacityLimit{{0, AnyService, EveryDay + 1, 1}})
+		},
+		"limit after 9999": func() error {
+			return l.SetCapacity(noon, []CapacityLimit{{0, AnyService, math.MaxInt32, 1}})
+		},
 	} {
 		before := dump(s)
 		err := refused()
@@ -359,7 +445,7 @@ func TestCapacityDaysComeAnew(t *testing.T) {
 		}
 	}
 	// The first hold's day is long over.
-	if _, err := l.Release(noon+Horizon*86_400, first, Request{}); err != nil {
+	if _, err := l.Release(noon+Horizon*86_400, first, Request{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if v := l.View(); v.CapacityLeft(0, AnyService, day+Horizon) != 1 || v.CapacityLeft(0, 0, day+Horizon) != 0 {
@@ -378,6 +464,48 @@ func TestCapacityDaysComeAnew(t *testing.T) {
 	}
 }
 
+// A day that nobody limits counts any number of shipments, and still knows them when it is limited.
+func TestUnlimitedDaysDoNotOverflow(t *testing.T) {
+	t.Parallel()
+	l := small(t, Config{}, 1, 1, 10)
+	day := units.Date(noon / 86_400)
+	must(l.SetCapacity(noon, []CapacityLimit{{0, AnyService, EveryDay, Unlimited}}))
+	for range 5 {
+		must(second(l.Allocate(&Allocation{
+			At: noon, TTL: 60, Stock: []StockClaim{{0, 0, 1}}, Shipments: []ShipmentClaim{{0, 0, day, MaxQuantity}},
+		})))
+	}
+	left := func() int32 { v := l.View(); return v.CapacityLeft(0, AnyService, day) }
+	if left() != Unlimited {
+		t.Errorf("%d left of an unlimited day", left())
+	}
+	must(l.SetCapacity(noon, []CapacityLimit{{0, AnyService, day, 7}, {0, 0, day, 5}}))
+	if left() != math.MinInt32 {
+		t.Errorf("%d left of 7 with 5,000,000,000 used", left())
+	}
+	if raw := written(t, l.state); dump(readState(t, raw)) != dump(l.state) {
+		t.Error("read again it is another state")
+	}
+	must(l.Advance(noon + 60))
+	if v := l.View(); left() != 7 || v.CapacityLeft(0, 0, day) != 5 {
+		t.Errorf("%d left of 7", left())
+	}
+}
+
+func TestExtendRefusesMoreThanMemoryHolds(t *testing.T) {
+	t.Parallel()
+	l := New(Config{})
+	many := ids("n", 1+MaxCells/32_768)
+	must(l.Extend(noon, many, nil, nil, nil))
+	if err := l.Extend(noon, nil, many, nil, nil); !errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+	if err := l.Extend(noon, nil, nil, many, nil); !errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+	must(l.Extend(noon, nil, many[:100], many[:10], nil))
+}
+
 // Retention: what ended is forgotten, with its request ids, and they are new again.
 func TestRequestsAreForgottenInTime(t *testing.T) {
 	t.Parallel()
@@ -390,13 +518,13 @@ func TestRequestsAreForgottenInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%2 == 0 {
-			if _, err := l.Release(at, h.ID, Request{ID: fmt.Sprint("release", i)}); err != nil {
+			if _, err := l.Release(at, h.ID, Request{ID: fmt.Sprint("release", i)}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 		at++
 	}
-	if n := len(l.state.holds); n > 151 {
+	if n := l.state.holds.len(); n > 151 {
 		t.Errorf("%d holds remembered", n)
 	}
 	if n := len(l.state.requests); n > 251 {
@@ -405,10 +533,10 @@ func TestRequestsAreForgottenInTime(t *testing.T) {
 	if err := l.Advance(at + 1000); err != nil {
 		t.Fatal(err)
 	}
-	if len(l.state.holds)+len(l.state.requests)+l.Open() != 0 || l.Stock(0, 0).Held != 0 {
-		t.Errorf("%d holds and %d requests remembered, %d open", len(l.state.holds), len(l.state.requests), l.Open())
+	if l.state.holds.len()+len(l.state.requests)+l.Open() != 0 || stock(l, 0, 0).Held != 0 {
+		t.Errorf("%d holds and %d requests remembered, %d open", l.state.holds.len(), len(l.state.requests), l.Open())
 	}
-	if _, ok, err := l.Granted(Request{ID: "r1"}); ok || err != nil {
+	if _, ok, err := l.Answered(Request{ID: "r1"}); ok || err != nil {
 		t.Error(ok, err)
 	}
 }
@@ -417,106 +545,134 @@ func TestReplayRefusesWhatDoesNotFollow(t *testing.T) {
 	t.Parallel()
 	var events []Event
 	s := NewState(Config{Sink: func(e *Event) { events = append(events, e.Clone()) }})
-	l := Of(s)
-	steps := []error{
-		l.Extend(noon, []string{"w"}, []string{"s"}, []string{"c"}),
-		l.SetCapacity(noon, []CapacityLimit{{0, 0, EveryDay, 3}}),
-		l.AddReceipt(noon, Receipt{0, 0, 4, noon + 5}),
-		l.Advance(noon + 5),
+	must(s.Extend(noon, []string{"w"}, []string{"s"}, []string{"c"}, []string{"n"}))
+	must(s.SetCapacity(noon, []CapacityLimit{{0, 0, EveryDay, 3}}))
+	must(s.AddReceipts(noon, Request{}, []Receipt{{0, 0, 4, noon + 5}}))
+	must(s.Advance(noon + 5))
+	for range 2 {
+		_, err := s.Allocate(&Allocation{
+			At: noon + 5, TTL: 9, Stock: []StockClaim{{0, 0, 2}}, Shipments: []ShipmentClaim{{0, 0, units.Date(noon / 86_400), 1}},
+		})
+		must(err)
 	}
-	h, err := l.Allocate(&Allocation{
-		At: noon + 5, TTL: 9, Stock: []StockClaim{{0, 0, 1}}, Shipments: []ShipmentClaim{{0, 0, units.Date(noon / 86_400), 1}},
-	})
-	steps = append(steps, err)
-	_, err = l.Confirm(noon+6, h.ID, Request{})
-	_, err2 := l.SetStock(noon+7, Request{}, []StockLevel{{0, 0, 9, 1}})
-	if err := errors.Join(append(steps, err, err2)...); err != nil {
-		t.Fatal(err)
-	}
-	if len(events) != 7 {
-		t.Fatalf("%d events", len(events))
+	_, err := s.Confirm(noon+6, 1, Request{})
+	must(err)
+	_, err = s.Ship(noon+6, 1, Request{}, []StockClaim{{0, 0, 1}})
+	must(err)
+	_, err = s.SetStock(noon+7, Request{ID: "once"}, []StockLevel{{0, 0, 9, 1}})
+	must(err)
+	_, err = s.Decline(&Allocation{At: noon + 7})
+	must(err)
+	must(s.Advance(noon + 100)) // hold 2 expires
+	want := []Kind{Extended, LimitSet, Planned, Arrived, Held, Held, HoldConfirmed, HoldShipped, StockSet, Declined, HoldExpired}
+	if !slices.EqualFunc(events, want, func(e Event, k Kind) bool { return e.Kind == k }) {
+		t.Fatalf("%v", events)
 	}
 	for i := range events {
 		replayed := NewState(Config{})
 		for j := range i {
-			if err := replayed.Replay(&events[j]); err != nil {
-				t.Fatal(err)
-			}
+			must(replayed.Replay(&events[j]))
 		}
 		before := dump(replayed)
-		for _, spoil := range []func(*Event){
-			func(e *Event) { e.Sequence++ },
-			func(e *Event) { e.At = -1 },
-			func(e *Event) { e.Kind = 0 },
-			func(e *Event) { e.Kind = HoldMoved; e.HoldID = 77 },
-			func(e *Event) {
-				e.Limit.Warehouse, e.Receipt.Quantity, e.Levels, e.HoldID = 5, 99, []StockLevel{{9, 9, 9, 9}}, 9
-				if e.Hold != nil {
-					e.Hold.ID++
-				}
-				if e.Kind == Planned {
-					e.Receipt.SKU = 8
-				}
-				if e.Kind == Extended {
+		for what, spoil := range map[string]func(*Event){
+			"next number":  func(e *Event) { e.Sequence++ },
+			"same number":  func(e *Event) { e.Sequence-- },
+			"earlier":      func(e *Event) { e.At = replayed.now - 1 },
+			"no kind":      func(e *Event) { e.Kind = 0 },
+			"unknown kind": func(e *Event) { e.Kind = HoldShort + 1 },
+			"unknown hold": func(e *Event) { e.Kind, e.HoldID = HoldShipped, 77 },
+			"ended hold":   func(e *Event) { e.Kind, e.HoldID = HoldExpired, 1 },
+			"rows": func(e *Event) {
+				e.Kind, e.Hold = Held, &Hold{ID: replayed.nextHold, Stock: []Claim{{StockClaim: StockClaim{5, 5, 1}}}}
+			},
+			"sites": func(e *Event) {
+				e.Kind, e.Hold = Held, &Hold{ID: replayed.nextHold, Shipments: []ShipmentClaim{{5, 5, 5, 5}}}
+			},
+			"no hold":     func(e *Event) { e.Kind, e.Hold = Held, nil },
+			"other hold":  func(e *Event) { e.Kind, e.Hold = Held, &Hold{ID: replayed.nextHold + 1} },
+			"hold of no":  func(e *Event) { e.Kind, e.Hold = Declined, &Hold{ID: 1} },
+			"levels":      func(e *Event) { e.Kind, e.Levels = StockSet, []StockLevel{{9, 9, 9, 9}} },
+			"much":        func(e *Event) { e.Kind, e.Levels = StockSet, []StockLevel{{0, 0, MaxQuantity + 1, 0}} },
+			"receipts":    func(e *Event) { e.Kind, e.Receipts = Planned, []Receipt{{0, 8, 1, noon}} },
+			"arrival":     func(e *Event) { e.Kind, e.Receipts = Arrived, []Receipt{{0, 0, 99, noon}} },
+			"arrivals":    func(e *Event) { e.Kind, e.Receipts = Arrived, nil },
+			"limits":      func(e *Event) { e.Kind, e.Limits = LimitSet, []CapacityLimit{{5, 0, EveryDay, 1}} },
+			"known names": func(e *Event) { e.Kind, e.SKUs = Extended, []string{"x", "x"} },
+			"too many": func(e *Event) {
+				if e.Kind != Held {
 					e.Sequence = 0
 				}
+				if e.Hold != nil && len(e.Hold.Stock) > 0 {
+					e.Hold.Stock[0].Quantity = 5
+				}
 			},
-			func(e *Event) {
-				e.Kind, e.Hold = Held, &Hold{ID: 1, Stock: []StockClaim{{5, 5, 1}}, Shipments: []ShipmentClaim{{5, 5, 5, 5}}}
+			"other status": func(e *Event) {
+				if !e.Kind.OfHold() {
+					e.Sequence = 0
+				}
+				e.Status++
+			},
+			"other items": func(e *Event) {
+				if !e.Kind.OfHold() || e.Kind == HoldConfirmed {
+					e.Sequence = 0
+				}
+				e.Items = []StockClaim{{0, 0, 3}}
 			},
 		} {
 			e := events[i].Clone()
 			spoil(&e)
 			if err := replayed.Replay(&e); !errors.Is(err, ErrReplay) {
-				t.Errorf("event %d (%v) spoiled: %v", i, e.Kind, err)
+				t.Errorf("event %d (%v), %s: %v", i, e.Kind, what, err)
 			}
 		}
 		if dump(replayed) != before {
 			t.Errorf("a refused event changed the state")
 		}
+		must(replayed.Replay(&events[i]))
+	}
+	// A request id comes once.
+	again := replayed(t, events)
+	e := Event{Sequence: again.sequence + 1, At: again.now, Kind: StockSet, Request: Request{ID: "once"}}
+	if err := again.Replay(&e); !errors.Is(err, ErrReplay) {
+		t.Errorf("request id twice: %v", err)
 	}
 }
 
 func TestNamesOfStatusesAndKinds(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
-	for s := Pending; s <= Cancelled; s++ {
+	for s := Pending; s <= Refused; s++ {
 		seen[s.String()] = true
 	}
-	for k := Extended; k <= HoldMoved; k++ {
+	for k := Extended; k <= HoldShort; k++ {
 		seen[k.String()] = true
 	}
-	if len(seen) != 12 || seen["unknown"] || Status(0).String() != "unknown" || Kind(0).String() != "unknown" {
+	if len(seen) != 20-5 || // confirmed, released, expired, cancelled and shipped are both
+		seen["unknown"] || Status(0).String() != "unknown" || Kind(0).String() != "unknown" {
 		t.Error(seen)
 	}
 }
 
 func TestAllocateAllocatesOnlyTheHold(t *testing.T) {
-	l := small(t, Config{}, 4, 4, 1_000_000)
+	l := small(t, Config{Retention: 10}, 4, 4, 1_000_000)
 	a := Allocation{
 		At: noon, TTL: 60,
 		Stock:     []StockClaim{{1, 2, 1}, {3, 0, 2}},
 		Shipments: []ShipmentClaim{{1, 0, units.Date(noon / 86_400), 1}, {3, 0, units.Date(noon / 86_400), 1}},
 	}
-	// Maps and heaps grow now and then; a hold and its end at steady size cost the record alone.
+	// Maps and heaps grow now and then; a hold and its end at steady size cost the record, and its claims after the end.
 	n := testing.AllocsPerRun(2000, func() {
 		h, err := l.Allocate(&a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := l.Release(noon, h.ID, Request{}); err != nil {
+		if _, err := l.Release(noon, h.ID, Request{}, nil); err != nil {
 			t.Fatal(err)
 		}
-		a.At += 86_400 * 8 // the ended one is forgotten
-		if a.At > maxInstant/2 {
-			a.At = noon
-		}
-		for i := range a.Shipments {
-			a.Shipments[i].Date = units.Date(a.At / 86_400)
-		}
+		a.At += 11 // the ended one is forgotten
 	})
-	if n > 1 {
-		t.Errorf("%v allocations a hold, want 1", n)
+	if n > 2 {
+		t.Errorf("%v allocations a hold, want 2", n)
 	}
 	v := testing.AllocsPerRun(100, func() {
 		view := l.View()

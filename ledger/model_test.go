@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,13 +15,13 @@ import (
 )
 
 // A model is the ledger as plainly as it can be written: maps, and every counter summed up from the holds whenever it
-// is asked for.
+// is asked for. It forgets nothing.
 type model struct {
 	now      units.Instant
 	stock    map[[2]int]*modelStock // [warehouse, SKU]
-	inbound  []Receipt              // in the order they were planned
-	limits   map[modelSite]map[units.Date]int32
-	holds    map[HoldID]*Hold
+	inbound  []Receipt
+	limits   map[modelSite]map[units.Date]int32 // with EveryDay
+	holds    map[HoldID]*modelHold
 	next     HoldID
 	requests map[string]modelRequest
 }
@@ -31,17 +32,26 @@ type (
 		w       Warehouse
 		service Service
 	}
+	modelHold struct {
+		status    Status
+		expires   units.Instant
+		claims    []Claim // by SKU, then warehouse
+		shipments []ShipmentClaim
+	}
 	modelRequest struct {
-		body byte
-		what string // the command and its target
-		id   HoldID
+		body   byte
+		what   string // the command and its target
+		id     HoldID
+		status Status // after a move
+		claims string // after a move
+		answer string // to an allocation
 	}
 )
 
 func newModel() *model {
 	return &model{
 		stock: make(map[[2]int]*modelStock), limits: make(map[modelSite]map[units.Date]int32),
-		holds: make(map[HoldID]*Hold), next: 1, requests: make(map[string]modelRequest),
+		holds: make(map[HoldID]*modelHold), next: 1, requests: make(map[string]modelRequest),
 	}
 }
 
@@ -57,8 +67,8 @@ func (m *model) cell(w Warehouse, sku SKU) *modelStock {
 func (m *model) advance(at units.Instant) {
 	m.now = max(m.now, at)
 	for _, h := range m.holds {
-		if h.Status == Pending && h.Expires <= m.now {
-			h.Status = Expired
+		if h.status == Pending && h.expires <= m.now {
+			m.apply(h, HoldExpired, nil)
 		}
 	}
 	m.inbound = slices.DeleteFunc(m.inbound, func(r Receipt) bool {
@@ -71,13 +81,101 @@ func (m *model) advance(at units.Instant) {
 
 func (m *model) held(w Warehouse, sku SKU) (n int64) {
 	for _, h := range m.holds {
-		for _, c := range h.Stock {
-			if h.Status.Holding() && c.Warehouse == w && c.SKU == sku {
-				n += int64(c.Quantity)
+		for _, c := range h.claims {
+			if c.Warehouse == w && c.SKU == sku {
+				n += int64(c.Quantity - c.Shipped - c.Short - c.Returned)
 			}
 		}
 	}
 	return n
+}
+
+// move does what a command asks for, or says why not.
+func (m *model) move(id HoldID, kind Kind, items []StockClaim) error {
+	h := m.holds[id]
+	if h == nil {
+		return ErrNoHold
+	}
+	must := Confirmed
+	if kind == HoldConfirmed || kind == HoldReleased {
+		must = Pending
+	}
+	if h.status != must {
+		return ErrTransition
+	}
+	wanted := make(map[[2]int]int32)
+	for _, it := range items {
+		wanted[[2]int{int(it.Warehouse), int(it.SKU)}] += it.Quantity
+	}
+	for _, c := range h.claims {
+		cell := [2]int{int(c.Warehouse), int(c.SKU)}
+		if wanted[cell] <= c.Left() {
+			delete(wanted, cell)
+		}
+	}
+	if len(wanted) > 0 {
+		return ErrInvalid
+	}
+	m.apply(h, kind, items)
+	return nil
+}
+
+// apply moves items of a hold, or everything.
+func (m *model) apply(h *modelHold, kind Kind, items []StockClaim) {
+	if kind == HoldConfirmed {
+		h.status = Confirmed
+		return
+	}
+	left, shipped := int32(0), int32(0)
+	for i := range h.claims {
+		c := &h.claims[i]
+		n := c.Left()
+		if len(items) > 0 {
+			n = 0
+			for _, it := range items {
+				if it.Warehouse == c.Warehouse && it.SKU == c.SKU {
+					n += it.Quantity
+				}
+			}
+		}
+		cell := m.cell(c.Warehouse, c.SKU)
+		switch kind {
+		case HoldShipped:
+			c.Shipped += n
+			cell.onHand = max(0, cell.onHand-int64(n))
+		case HoldShort:
+			c.Short += n
+			cell.onHand = max(0, cell.onHand-int64(n))
+		default:
+			c.Returned += n
+		}
+		left, shipped = left+c.Left(), shipped+c.Shipped
+	}
+	switch {
+	case left > 0:
+	case shipped > 0:
+		h.status = Shipped
+	case kind == HoldReleased:
+		h.status = Released
+	case kind == HoldExpired:
+		h.status = Expired
+	default:
+		h.status = Cancelled
+	}
+}
+
+// leaves reports whether a hold needs its shipment from a warehouse: goods are held for it, or have left with it. Where it
+// has no goods in the warehouse, those in all others count.
+func (h *modelHold) leaves(w Warehouse) bool {
+	here, anywhere, mine := int32(0), int32(0), false
+	for _, c := range h.claims {
+		anywhere += c.Left() + c.Shipped
+		if c.Warehouse == w {
+			mine = true
+			here += c.Left() + c.Shipped
+		}
+	}
+	return here > 0 || !mine && anywhere > 0
 }
 
 func (m *model) available(w Warehouse, sku SKU) int64 {
@@ -105,8 +203,8 @@ func (m *model) left(w Warehouse, service Service, d units.Date) int32 {
 		return Unlimited
 	}
 	for _, h := range m.holds {
-		for _, c := range h.Shipments {
-			if h.Status.Holding() && c.Warehouse == w && c.Date == d && (service == AnyService || service == c.Service) {
+		for _, c := range h.shipments {
+			if h.leaves(w) && c.Warehouse == w && c.Date == d && (service == AnyService || service == c.Service) {
 				n -= c.Shipments
 			}
 		}
@@ -171,9 +269,10 @@ func (m *model) expect(t *rapid.T, r Request, what string, err error) (known mod
 	return known, true
 }
 
-func (m *model) remember(r Request, what string, id HoldID) {
+func (m *model) remember(r Request, known modelRequest) {
 	if r.ID != "" {
-		m.requests[r.ID] = modelRequest{r.Body[0], what, id}
+		known.body = r.Body[0]
+		m.requests[r.ID] = known
 	}
 }
 
@@ -181,9 +280,10 @@ func TestStateMatchesModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var events []Event
-		s := NewState(Config{Retention: 1 << 40, Sink: func(e *Event) { events = append(events, e.Clone()) }})
+		config := Config{Retention: 1 << 40, RefusalRetention: 1 << 40, Sink: func(e *Event) { events = append(events, e.Clone()) }}
+		s := NewState(config)
 		m := newModel()
-		if err := s.Extend(0, []string{"a", "b", "c"}, []string{"x", "y", "z"}, []string{"ground", "air"}); err != nil {
+		if err := s.Extend(0, []string{"a", "b", "c"}, []string{"x", "y", "z"}, []string{"ground", "air"}, []string{"v1"}); err != nil {
 			t.Fatal(err)
 		}
 		at := func() units.Instant { // most commands come within a day, some much later, some from a late clock
@@ -203,7 +303,7 @@ func TestStateMatchesModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m.remember(r, "stock", 0)
+				m.remember(r, modelRequest{what: "stock"})
 				c := m.cell(w, sku)
 				c.onHand, c.safety = int64(l.OnHand), int64(l.Safety)
 				m.checkShortfalls(t, res, w, sku)
@@ -227,18 +327,28 @@ func TestStateMatchesModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m.remember(r, "stock", 0)
+				m.remember(r, modelRequest{what: "stock"})
 				c.onHand += int64(d)
 				m.checkShortfalls(t, res, w, sku)
 			},
 			"receive": func(t *rapid.T) {
-				w, sku := drawCell(t)
-				at := at()
-				r := Receipt{w, sku, rapid.Int32Range(1, 5).Draw(t, "quantity"), m.now + units.Instant(rapid.Int64Range(0, 200).Draw(t, "from"))}
-				if err := s.AddReceipt(at, r); err != nil {
+				at, req := at(), drawRequest(t)
+				var receipts []Receipt
+				for range rapid.IntRange(1, 3).Draw(t, "receipts") {
+					w, sku := drawCell(t)
+					from := m.now + units.Instant(rapid.Int64Range(0, 200).Draw(t, "from"))
+					receipts = append(receipts, Receipt{w, sku, rapid.Int32Range(1, 5).Draw(t, "quantity"), from})
+				}
+				err := s.AddReceipts(at, req, receipts)
+				m.advance(at)
+				if _, seen := m.expect(t, req, "receive", err); seen {
+					return
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
-				m.inbound = append(m.inbound, r)
+				m.remember(req, modelRequest{what: "receive"})
+				m.inbound = append(m.inbound, receipts...)
 				m.advance(at)
 			},
 			"limit": func(t *rapid.T) {
@@ -264,7 +374,7 @@ func TestStateMatchesModel(t *testing.T) {
 					Request: drawRequest(t), At: at(), Order: "o",
 					TTL: rapid.SampledFrom([]int64{1, 50, 1000, 40 * 86_400}).Draw(t, "ttl"),
 				}
-				for range rapid.IntRange(1, 4).Draw(t, "claims") {
+				for range rapid.IntRange(1, 5).Draw(t, "claims") {
 					w, sku := drawCell(t)
 					a.Stock = append(a.Stock, StockClaim{w, sku, rapid.Int32Range(1, 4).Draw(t, "quantity")})
 				}
@@ -276,11 +386,11 @@ func TestStateMatchesModel(t *testing.T) {
 						today + rapid.SampledFrom([]units.Date{0, 0, 1, 30}).Draw(t, "days"), 1,
 					})
 				}
-				a.Answer = len(events)
+				a.Answer = fmt.Append(nil, "answer ", len(events))
 				h, err := s.Allocate(&a)
 				m.advance(a.At)
 				if known, seen := m.expect(t, a.Request, "allocate", err); seen {
-					if err == nil && h.ID != known.id {
+					if err == nil && (h.ID != known.id || string(h.Answer) != known.answer) {
 						t.Fatalf("request %q made hold %d, repeated %d", a.Request.ID, known.id, h.ID)
 					}
 					return
@@ -291,43 +401,56 @@ func TestStateMatchesModel(t *testing.T) {
 				if err != nil {
 					return
 				}
-				if h.ID != m.next || h.Status != Pending || h.Expires != m.now+units.Instant(a.TTL) || h.Answer != a.Answer {
+				if h.ID != m.next || h.Status != Pending || h.Expires != m.now+units.Instant(a.TTL) || string(h.Answer) != string(a.Answer) {
 					t.Fatalf("hold %+v of %+v", h, a)
 				}
 				m.next++
-				m.holds[h.ID] = &h
-				m.remember(a.Request, "allocate", h.ID)
+				m.holds[h.ID] = m.hold(&a)
+				m.remember(a.Request, modelRequest{what: "allocate", id: h.ID, answer: string(a.Answer)})
+			},
+			"decline": func(t *rapid.T) {
+				a := Allocation{Request: drawRequest(t), At: at(), Order: "o", Answer: fmt.Append(nil, "no ", len(events))}
+				h, err := s.Decline(&a)
+				m.advance(a.At)
+				known, seen := m.expect(t, a.Request, "allocate", err)
+				if !seen {
+					known = modelRequest{what: "allocate", answer: string(a.Answer)}
+					m.remember(a.Request, known)
+				}
+				if err == nil && (h.ID != known.id || string(h.Answer) != known.answer || (h.ID == 0) != (h.Status == Refused)) || err != nil && !seen {
+					t.Fatalf("declined: %+v, %v", h, err)
+				}
 			},
 			"move": func(t *rapid.T) {
 				id := HoldID(rapid.IntRange(1, int(m.next)).Draw(t, "hold"))
-				to := rapid.SampledFrom([]Status{Confirmed, Released, Cancelled}).Draw(t, "to")
+				kind := rapid.SampledFrom([]Kind{HoldConfirmed, HoldConfirmed, HoldReleased, HoldCancelled, HoldShipped, HoldShort}).Draw(t, "kind")
+				var items []StockClaim
+				if h := m.holds[id]; h != nil && kind != HoldConfirmed {
+					for range rapid.IntRange(0, 2).Draw(t, "items") {
+						c := rapid.SampledFrom(h.claims).Draw(t, "claim").StockClaim
+						c.Quantity = rapid.Int32Range(1, 3).Draw(t, "quantity")
+						items = append(items, c)
+					}
+				}
 				at, r := at(), drawRequest(t)
-				h, err := map[Status]func(units.Instant, HoldID, Request) (Hold, error){
-					Confirmed: s.Confirm, Released: s.Release, Cancelled: s.Cancel,
-				}[to](at, id, r)
+				h, err := moveOf(s, kind)(at, id, r, items)
 				m.advance(at)
-				what := fmt.Sprint(to, id)
-				if _, seen := m.expect(t, r, what, err); seen {
-					if err == nil && (h.ID != id || h.Status != to) {
-						t.Fatalf("repeated %s answers %+v", what, h)
+				what := fmt.Sprint(kind, id)
+				if known, seen := m.expect(t, r, what, err); seen {
+					if err == nil && (h.ID != id || h.Status != known.status || fmt.Sprint(h.Stock) != known.claims) {
+						t.Fatalf("%s answered %+v, repeated %+v", what, known, h)
 					}
 					return
 				}
-				want := m.holds[id]
-				switch {
-				case want == nil:
-					if !errors.Is(err, ErrNoHold) {
-						t.Fatalf("hold %d does not exist: %v", id, err)
-					}
-				case !want.Status.may(to):
-					if te, ok := errors.AsType[*TransitionError](err); !ok || *te != (TransitionError{id, want.Status, to}) {
-						t.Fatalf("hold %d is %v and cannot become %v: %v", id, want.Status, to, err)
-					}
-				case err != nil || h.Status != to:
-					t.Fatalf("hold %d: %+v, %v", id, h, err)
-				default:
-					want.Status = to
-					m.remember(r, what, id)
+				want := m.move(id, kind, items)
+				if !errors.Is(err, want) {
+					t.Fatalf("%s: %v, want %v", what, err, want)
+				}
+				if te, ok := errors.AsType[*TransitionError](err); ok && *te != (TransitionError{id, m.holds[id].status, kind}) {
+					t.Fatalf("%s of a hold that is %v: %v", what, m.holds[id].status, err)
+				}
+				if err == nil {
+					m.remember(r, modelRequest{what: what, id: id, status: h.Status, claims: fmt.Sprint(h.Stock)})
 				}
 			},
 			"wait": func(t *rapid.T) {
@@ -337,10 +460,24 @@ func TestStateMatchesModel(t *testing.T) {
 				}
 				m.advance(at)
 			},
+			"restart": func(t *rapid.T) { // from what was written
+				var first, again bytes.Buffer
+				if err := s.Write(&first); err != nil {
+					t.Fatal(err)
+				}
+				read, err := ReadState(bytes.NewReader(first.Bytes()), config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := read.Write(&again); err != nil || !bytes.Equal(first.Bytes(), again.Bytes()) {
+					t.Fatalf("written\n%q\nread and written again\n%q, %v", first.Bytes(), again.Bytes(), err)
+				}
+				s = read
+			},
 			"": func(t *rapid.T) { m.check(t, s) },
 		})
 		// The events alone make the same state.
-		other := NewState(Config{Retention: 1 << 40})
+		other := NewState(Config{Retention: 1 << 40, RefusalRetention: 1 << 40})
 		for i := range events {
 			if err := other.Replay(&events[i]); err != nil {
 				t.Fatalf("event %d: %v", i, err)
@@ -353,14 +490,50 @@ func TestStateMatchesModel(t *testing.T) {
 	})
 }
 
+// moveOf returns the command that leads to events of a kind.
+func moveOf(s *State, k Kind) func(units.Instant, HoldID, Request, []StockClaim) (Hold, error) {
+	switch k {
+	case HoldReleased:
+		return s.Release
+	case HoldCancelled:
+		return s.Cancel
+	case HoldShipped:
+		return s.Ship
+	case HoldShort:
+		return s.ShortPick
+	default:
+		return func(at units.Instant, id HoldID, r Request, _ []StockClaim) (Hold, error) {
+			return s.Confirm(at, id, r)
+		}
+	}
+}
+
+// hold returns what an allocation is granted.
+func (m *model) hold(a *Allocation) *modelHold {
+	h := &modelHold{status: Pending, expires: m.now + units.Instant(a.TTL), shipments: a.Shipments}
+	for sku := range SKU(modelSKUs) {
+		for w := range Warehouse(modelWarehouses) {
+			n := int32(0)
+			for _, c := range a.Stock {
+				if c.Warehouse == w && c.SKU == sku {
+					n += c.Quantity
+				}
+			}
+			if n > 0 {
+				h.claims = append(h.claims, Claim{StockClaim: StockClaim{w, sku, n}})
+			}
+		}
+	}
+	return h
+}
+
 func (m *model) checkShortfalls(t *rapid.T, res StockResult, w Warehouse, sku SKU) {
 	held := m.held(w, sku)
 	var want []Shortfall
 	if left := m.available(w, sku); left < 0 && held > 0 {
 		sh := Shortfall{Warehouse: w, SKU: sku, Missing: int32(-left)}
 		for _, id := range slices.Sorted(maps.Keys(m.holds)) {
-			h := m.holds[id]
-			if h.Status.Holding() && slices.ContainsFunc(h.Stock, func(c StockClaim) bool { return c.Warehouse == w && c.SKU == sku }) {
+			if slices.ContainsFunc(m.holds[id].claims, func(c Claim) bool { return c.Warehouse == w && c.SKU == sku && c.Left() > 0 }) {
 				sh.Holds = append(sh.Holds, id)
 			}
 		}
@@ -407,10 +580,10 @@ func (m *model) check(t *rapid.T, s *State) {
 	}
 	for id, want := range m.holds {
 		got, err := s.Get(id)
-		if err != nil || got.Status != want.Status {
-			t.Fatalf("hold %d is %v, want %v: %v", id, got.Status, want.Status, err)
+		if err != nil || got.Status != want.status || !slices.Equal(got.Stock, want.claims) {
+			t.Fatalf("hold %d is %+v, want %+v: %v", id, got, want, err)
 		}
-		if want.Status.Holding() {
+		if want.status.Holding() {
 			open++
 		}
 	}
@@ -422,7 +595,7 @@ func (m *model) check(t *rapid.T, s *State) {
 // dump writes everything that a state remembers.
 func dump(s *State) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, s.now, s.sequence, s.nextHold, s.open, s.warehouses.list, s.skus.list, s.services.list)
+	fmt.Fprintln(&b, s.now, s.sequence, s.nextHold, s.open, s.warehouses.list, s.skus.list, s.services.list, s.networks.list)
 	for sku := range SKU(s.skus.len()) {
 		for w := range Warehouse(s.warehouses.len()) {
 			fmt.Fprintln(&b, "stock", w, sku, s.Stock(w, sku))
@@ -431,20 +604,23 @@ func dump(s *State) string {
 	for i := range s.limits {
 		fmt.Fprintln(&b, "limit", s.limits[i], s.columns.left[i*Horizon:(i+1)*Horizon])
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.holds)) {
-		fmt.Fprintf(&b, "hold %+v\n", s.holds[id].Hold)
+	for r := range s.holds.all() {
+		fmt.Fprintf(&b, "hold %+v\n", r.Hold)
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.requests)) {
 		r := s.requests[id]
 		fmt.Fprint(&b, "request ", id)
 		if r.hold != nil {
-			fmt.Fprint(&b, " ", r.hold.ID)
+			fmt.Fprintf(&b, " %+v", r.hold.Hold)
 		}
 		if r.other != nil {
 			fmt.Fprintf(&b, " %+v", *r.other)
 		}
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprintln(&b, "inbound", len(s.receipts.items), "pending", len(s.expiry.records))
+	receipts := slices.Clone(s.receipts.items)
+	slices.SortFunc(receipts, comparePlanned)
+	fmt.Fprintln(&b, "inbound", receipts, "pending", len(s.expiry.records))
+	fmt.Fprintln(&b, "ended", s.ended.items[s.ended.head:], "answered", s.answered.items[s.answered.head:], "refused", s.refused.items[s.refused.head:])
 	return b.String()
 }

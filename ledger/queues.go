@@ -1,6 +1,13 @@
 package ledger
 
-import "github.com/allot-engine/allot/units"
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/allot-engine/allot/units"
+)
 
 // An expiryHeap orders pending holds by when they expire, then by id. Records know their place, so that a hold that is
 // confirmed or released leaves at once and the heap is never larger than the pending holds.
@@ -73,10 +80,11 @@ func (h *expiryHeap) down(i int) {
 	}
 }
 
-// planned is a receipt to come; sequence is of the event that planned it.
+// planned is a receipt to come; sequence is of the event that planned it, and place is where in that.
 type planned struct {
 	Receipt
 	sequence uint64
+	place    int
 }
 
 // A receiptHeap orders inbound receipts by when they arrive, then by when they were planned.
@@ -90,8 +98,11 @@ func (h *receiptHeap) first() *planned {
 }
 
 func (h *receiptHeap) less(i, j int) bool {
-	a, b := &h.items[i], &h.items[j]
-	return a.From < b.From || a.From == b.From && a.sequence < b.sequence
+	return comparePlanned(h.items[i], h.items[j]) < 0
+}
+
+func comparePlanned(a, b planned) int {
+	return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.sequence, b.sequence), cmp.Compare(a.place, b.place))
 }
 
 func (h *receiptHeap) push(p planned) {
@@ -137,6 +148,11 @@ type timed[T any] struct {
 	item T
 }
 
+func (q *queue[T]) len() int { return len(q.items) - q.head }
+
+// all returns what is in the queue, oldest first.
+func (q *queue[T]) all() iter.Seq[timed[T]] { return slices.Values(q.items[q.head:]) }
+
 func (q *queue[T]) push(at units.Instant, item T) {
 	q.items = append(q.items, timed[T]{at, item})
 }
@@ -173,4 +189,59 @@ func (n *names) add(ids []string) {
 		n.rows[id] = int32(len(n.list))
 		n.list = append(n.list, id)
 	}
+}
+
+// lack reports whether fresh names are neither there nor twice among themselves.
+func (n *names) lack(fresh []string) bool {
+	seen := make(map[string]bool, len(fresh))
+	for _, id := range fresh {
+		_, known := n.rows[id]
+		if known || seen[id] {
+			return false
+		}
+		seen[id] = true
+	}
+	return true
+}
+
+// index finds the rows of list; false when a name comes twice.
+func (n *names) index() bool {
+	n.rows = make(map[string]int32, len(n.list))
+	for row, id := range n.list {
+		n.rows[id] = int32(row)
+	}
+	return len(n.rows) == len(n.list)
+}
+
+// An arena keeps texts together: one allocation for many.
+type arena struct{ b *strings.Builder }
+
+func (a *arena) keep(text []byte) string {
+	if a.b == nil || a.b.Cap()-a.b.Len() < len(text) {
+		a.b = new(strings.Builder)
+		a.b.Grow(max(roomBytes, len(text)))
+	}
+	start := a.b.Len()
+	a.b.Write(text)
+	return a.b.String()[start:]
+}
+
+// A slab hands out parts of larger allocations.
+type slab[T any] struct{ room []T }
+
+// Elements that a slab makes at once.
+const (
+	roomRecords = 32
+	roomClaims  = 256
+	roomBytes   = 16 << 10
+)
+
+// take returns n zero elements, from room for at least so many.
+func (s *slab[T]) take(n, room int) []T {
+	if len(s.room) < n {
+		s.room = make([]T, max(n, room))
+	}
+	out := s.room[:n:n]
+	s.room = s.room[n:]
+	return out
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -10,9 +11,10 @@ import (
 
 // A Config configures a State. A zero field takes the default in its comment.
 type Config struct {
-	MaxHolds  int          // holds remembered at once; default 16,777,216
-	Retention int64        // seconds that an ended hold and its request id are remembered; default 7 days
-	Sink      func(*Event) // gets every event in order, within the command that caused it; default none
+	MaxHolds         int          // holds and refusals remembered at once; default 16,777,216
+	Retention        int64        // seconds that an ended hold and its request id are remembered; default 7 days
+	RefusalRetention int64        // seconds that the answer to a refused order is remembered; default 1 hour
+	Sink             func(*Event) // gets every event in order, within the command that caused it; default none
 }
 
 // A State is a ledger as a pure state machine. It is not safe for concurrent use, except that views taken from it may
@@ -20,6 +22,7 @@ type Config struct {
 type State struct {
 	maxHolds  int
 	retention int64
+	refusals  int64 // retention of refusals
 	sink      func(*Event)
 
 	now         units.Instant
@@ -27,21 +30,25 @@ type State struct {
 	event       Event       // reused: events are handed out by pointer
 	stockResult StockResult // of the latest StockSet
 	granting    *record     // the record of the event being applied, when a command made it
+	moving      moved       // what the event being applied makes of a hold, when that was worked out before
+	room        *room       // for what Replay keeps; nil until the first
 
-	warehouses, skus, services names
+	warehouses, skus, services, networks names
 
 	columns *columns
 	counts  [][]count // [sku][warehouse], nil until the SKU is first stocked
 	limits  []limit   // [capacity row]
 
 	nextHold HoldID
-	holds    map[HoldID]*record
-	open     int // holds that have their claims
+	holds    holdTable
+	claims   claimants // of open holds
+	open     int       // holds that have their claims
 	expiry   expiryHeap
 	receipts receiptHeap
 	requests map[string]request
 	ended    queue[HoldID] // ended holds, oldest first
 	answered queue[string] // requests other than allocations, oldest first
+	refused  queue[string] // requests of refused orders, oldest first
 }
 
 // A count is the cold part of a stock counter. Held is not stored: it is onHand - safety - available.
@@ -53,7 +60,7 @@ type limit struct {
 	service   Service
 	every     int32                // of dates without their own limit
 	own       map[units.Date]int32 // nil until the first
-	used      [Horizon]int32       // [date mod Horizon]
+	used      [Horizon]int64       // [date mod Horizon]; days without a limit have no bound
 }
 
 func (l *limit) on(d units.Date) int32 {
@@ -66,9 +73,33 @@ func (l *limit) on(d units.Date) int32 {
 // A record is a hold as the ledger keeps it, with room for the claims of common orders.
 type record struct {
 	Hold
-	heap      int // position in the expiry heap, -1 when not pending
-	stock     [4]StockClaim
+	heap      int    // position in the expiry heap, -1 when not pending
+	link      uint32 // of the first claim, while the hold is open
+	stock     [4]Claim
 	shipments [2]ShipmentClaim
+}
+
+// A moved is what becomes of a hold. A zero status is none.
+type moved struct {
+	claims []Claim
+	status Status
+}
+
+// A room is where Replay and ReadState put what they keep, many at a time: a restart makes millions, and allocations are what
+// costs. The price is that the last of a few dozen holds keeps the memory of all.
+type room struct {
+	records slab[record]
+	claims  slab[Claim]
+	bytes   slab[byte]
+}
+
+func (r *room) keep(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	out := r.bytes.take(len(b), roomBytes)
+	copy(out, b)
+	return out
 }
 
 // A request is what a request id was used for: hold for an allocation, the rest for another command.
@@ -77,11 +108,15 @@ type request struct {
 	other *answer
 }
 
+// An answer is what a command other than an allocation was answered: the hold as it became, or a change of stock.
 type answer struct {
+	kind    Kind
 	body    [32]byte
-	hold    HoldID // of a transition; 0 for a change of stock
+	hold    HoldID
 	status  Status
 	changed units.Instant
+	latest  uint64
+	claims  []Claim
 	stock   StockResult
 }
 
@@ -90,10 +125,10 @@ func NewState(c Config) *State {
 	s := &State{
 		maxHolds:  c.MaxHolds,
 		retention: c.Retention,
+		refusals:  c.RefusalRetention,
 		sink:      c.Sink,
-		columns:   &columns{base: new(atomic.Int32)},
+		columns:   &columns{base: firstBase, first: new(atomic.Int32), turned: new(atomic.Uint64)},
 		nextHold:  1,
-		holds:     make(map[HoldID]*record),
 		requests:  make(map[string]request),
 	}
 	if s.maxHolds <= 0 {
@@ -102,8 +137,11 @@ func NewState(c Config) *State {
 	if s.retention <= 0 {
 		s.retention = 7 * 24 * 3600
 	}
+	if s.refusals <= 0 {
+		s.refusals = 3600
+	}
 	s.columns = newColumns(0, 0, 0, s.columns)
-	s.columns.base.Store(firstBase)
+	s.columns.turn(firstBase)
 	return s
 }
 
@@ -153,10 +191,10 @@ func (s *State) advance(at units.Instant) {
 		switch {
 		case r != nil && r.From <= at && (h == nil || r.From <= h.Expires):
 			s.roll(max(r.From, s.now))
-			s.emit(Event{Kind: Arrived, Receipt: r.Receipt})
+			s.emit(Event{Kind: Arrived, Receipts: []Receipt{r.Receipt}})
 		case h != nil && h.Expires <= at:
 			s.roll(max(h.Expires, s.now))
-			s.emit(Event{Kind: HoldMoved, HoldID: h.ID, Status: Expired})
+			s.emit(Event{Kind: HoldExpired, HoldID: h.ID, Status: Expired})
 		default:
 			s.roll(at)
 			return
@@ -168,9 +206,11 @@ func (s *State) advance(at units.Instant) {
 func (s *State) roll(at units.Instant) {
 	s.now = at
 	day := units.Date(int64(at) / 86_400)
-	base, next := units.Date(s.columns.base.Load()), day-2
+	base, next := s.columns.base, day+firstBase
 	if next > base {
-		s.columns.base.Store(int32(next))
+		columns := *s.columns // a view keeps the days that it began with
+		columns.turn(next)
+		s.columns = &columns
 		from := max(base, next-Horizon)
 		for row := range s.limits {
 			l := &s.limits[row]
@@ -182,12 +222,15 @@ func (s *State) roll(at units.Instant) {
 		}
 	}
 	for id, ok := s.ended.pop(at, s.retention); ok; id, ok = s.ended.pop(at, s.retention) {
-		if r := s.holds[id]; r.Request.ID != "" {
+		if r := s.holds.get(id); r.Request.ID != "" {
 			delete(s.requests, r.Request.ID)
 		}
-		delete(s.holds, id)
+		s.holds.remove(id)
 	}
 	for id, ok := s.answered.pop(at, s.retention); ok; id, ok = s.answered.pop(at, s.retention) {
+		delete(s.requests, id)
+	}
+	for id, ok := s.refused.pop(at, s.refusals); ok; id, ok = s.refused.pop(at, s.refusals) {
 		delete(s.requests, id)
 	}
 }
@@ -197,14 +240,19 @@ func (s *State) publish(row int, d units.Date) {
 	l := &s.limits[row]
 	left := Unlimited
 	if n := l.on(d); n != Unlimited {
-		left = n - l.used[ring(d)]
+		left = int32(max(int64(n)-l.used[ring(d)], math.MinInt32))
 	}
-	atomic.StoreInt32(&s.columns.left[row*Horizon+ring(d)], left)
+	at := &s.columns.left[row*Horizon+ring(d)]
+	if (left > 0) != (*at > 0) { // the sequencer is the only writer
+		s.columns.turned.Store(s.sequence)
+	}
+	atomic.StoreInt32(at, left)
 }
 
 // emit numbers an event, applies it, and hands it to the sink. It happens now.
 func (s *State) emit(e Event) {
 	e.Sequence, e.At = s.sequence+1, s.now
+	e.Request = e.Request.sound()
 	s.event = e
 	s.apply(&s.event)
 	if s.sink != nil {
@@ -212,14 +260,22 @@ func (s *State) emit(e Event) {
 	}
 }
 
-// Replay applies an event that another state with the same past has put out. It returns ErrReplay when the event
-// does not follow; the state is unchanged then. The events' claims were checked when they were put out; Replay does
-// not check them again.
+// Replay applies an event that another state with the same past has put out, and keeps nothing of its memory. It returns
+// ErrReplay when the event does not follow; the state is unchanged then, but for the clock. What an event leaves out,
+// Basis and Question do not matter. Capacities were checked when the event was put out; Replay does not check them again.
 func (s *State) Replay(e *Event) error {
+	if s.room == nil {
+		s.room = new(room)
+	}
 	if e.Sequence != s.sequence+1 || e.At < s.now || e.At > maxInstant || !s.follows(e) {
+		s.moving = moved{}
 		return ErrReplay
 	}
 	s.roll(e.At)
+	if _, known := s.requests[e.Request.ID]; known && e.Request.ID != "" { // which the clock may have made forgotten
+		s.moving = moved{}
+		return ErrReplay
+	}
 	s.apply(e)
 	return nil
 }
@@ -229,33 +285,45 @@ func (s *State) follows(e *Event) bool {
 	var f faults
 	switch e.Kind {
 	case Extended:
-		return true
+		return s.fitsMemory(e) && s.warehouses.lack(e.Warehouses) && s.skus.lack(e.SKUs) && s.services.lack(e.Services) && s.networks.lack(e.Networks)
 	case StockSet:
-		for i := range e.Levels {
-			s.checkCell(&f, "", i, e.Levels[i].Warehouse, e.Levels[i].SKU)
+		for i, l := range e.Levels {
+			if s.checkCell(&f, "", i, l.Warehouse, l.SKU) {
+				s.checkOnHand(&f, "", i, "", l.Warehouse, l.SKU, int64(l.OnHand))
+			}
 		}
-	case Planned, Arrived:
-		s.checkCell(&f, "", 0, e.Receipt.Warehouse, e.Receipt.SKU)
-		if r := s.receipts.first(); e.Kind == Arrived && (r == nil || r.Receipt != e.Receipt) {
-			return false
-		}
+	case Planned:
+		s.checkReceipts(&f, e.Receipts)
+	case Arrived:
+		r := s.receipts.first()
+		return r != nil && len(e.Receipts) == 1 && r.Receipt == e.Receipts[0] && r.From <= e.At
 	case LimitSet:
-		s.checkSite(&f, "", 0, e.Limit.Warehouse, e.Limit.Service)
-	case Held:
-		if e.Hold == nil || e.Hold.ID != s.nextHold {
+		for i, l := range e.Limits {
+			s.checkSite(&f, "", i, l.Warehouse, l.Service)
+			if l.Date != EveryDay && (l.Date < units.Date(e.At/86_400)+firstBase || l.Date > units.Date(maxInstant/86_400)) {
+				return false
+			}
+		}
+	case Held, Declined:
+		if e.Hold == nil || e.Kind == Held && e.Hold.ID != s.nextHold || e.Kind == Declined && e.Hold.ID != 0 {
 			return false
 		}
 		for i, c := range e.Hold.Stock {
-			s.checkCell(&f, "", i, c.Warehouse, c.SKU)
+			if s.checkCell(&f, "", i, c.Warehouse, c.SKU) && s.available(c.Warehouse, c.SKU) < c.Quantity {
+				return false
+			}
 		}
 		for i, c := range e.Hold.Shipments {
 			s.checkSite(&f, "", i, c.Warehouse, c.Service)
 		}
-	case HoldMoved:
-		r := s.holds[e.HoldID]
-		return r != nil && r.Status.may(e.Status)
 	default:
-		return false
+		r := s.holds.get(e.HoldID)
+		if !e.Kind.OfHold() || r == nil || r.Status != e.Kind.from() || e.Kind == HoldExpired && r.Expires > e.At {
+			return false
+		}
+		m, ok := r.moved(e.Kind, e.Items, s.room.claims.take(len(r.Stock), roomClaims))
+		s.moving = m
+		return ok && m.status == e.Status
 	}
 	return len(f) == 0
 }
@@ -268,22 +336,31 @@ func (s *State) apply(e *Event) {
 		s.warehouses.add(e.Warehouses)
 		s.skus.add(e.SKUs)
 		s.services.add(e.Services)
+		s.networks.add(e.Networks)
+		if len(e.Warehouses) > 0 { // a view may have the columns of this event and the number of the one before
+			s.columns.turned.Store(s.sequence)
+		}
 		s.columns = newColumns(s.warehouses.len(), s.skus.len(), s.services.len(), s.columns)
 		for range s.skus.len() - len(s.counts) {
 			s.counts = append(s.counts, nil)
+			s.claims.heads = append(s.claims.heads, 0)
 		}
 	case StockSet:
 		for _, l := range e.Levels {
 			c := s.count(l.Warehouse, l.SKU)
 			held := s.held(l.Warehouse, l.SKU)
 			c.onHand, c.safety = l.OnHand, l.Safety
-			s.columns.setAvailable(l.Warehouse, l.SKU, l.OnHand-l.Safety-held)
+			s.columns.setAvailable(l.Warehouse, l.SKU, l.OnHand-l.Safety-held, s.sequence)
 		}
 		s.stockResult = StockResult{Sequence: e.Sequence, Shortfalls: s.shortfalls(e.Levels)}
 		s.answer(e, answer{stock: s.stockResult})
 	case Planned:
-		s.count(e.Receipt.Warehouse, e.Receipt.SKU).inbound += e.Receipt.Quantity
-		s.receipts.push(planned{e.Receipt, e.Sequence})
+		for i, r := range e.Receipts {
+			s.count(r.Warehouse, r.SKU).inbound += r.Quantity
+			s.columns.touch(r.SKU, s.sequence)
+			s.receipts.push(planned{r, e.Sequence, i})
+		}
+		s.answer(e, answer{})
 	case Arrived:
 		r := s.receipts.pop()
 		c := s.count(r.Warehouse, r.SKU)
@@ -291,41 +368,153 @@ func (s *State) apply(e *Event) {
 		c.onHand += r.Quantity
 		s.add(r.Warehouse, r.SKU, r.Quantity)
 	case LimitSet:
-		s.applyLimit(e.Limit)
-	case Held:
+		for _, l := range e.Limits {
+			s.applyLimit(l)
+		}
+	case Held, Declined:
 		s.applyHeld(e)
-	case HoldMoved:
+	default:
 		s.applyMoved(e)
 	}
 }
 
 func (s *State) applyHeld(e *Event) {
 	r := s.granting
-	if s.granting = nil; r == nil { // a replay: keep nothing of the event but what never changes
-		r = &record{Hold: *e.Hold}
-		r.Hold.Stock, r.Hold.Shipments = slices.Clone(r.Hold.Stock), slices.Clone(r.Hold.Shipments)
+	if s.granting = nil; r == nil { // a replay: the event's memory is used again
+		r = &s.room.records.take(1, roomRecords)[0]
+		r.Hold, r.heap = *e.Hold, -1
+		r.Stock, r.Shipments = append(r.stock[:0], e.Hold.Stock...), append(r.shipments[:0], e.Hold.Shipments...)
+		r.Answer = s.room.keep(e.Hold.Answer)
 	}
-	s.nextHold = r.ID + 1
-	s.holds[r.ID] = r
-	s.open++
 	if r.Request.ID != "" {
 		s.requests[r.Request.ID] = request{hold: r}
 	}
-	s.expiry.push(r)
-	s.claim(&r.Hold, 1)
-}
-
-func (s *State) applyMoved(e *Event) {
-	r := s.holds[e.HoldID]
-	s.expiry.remove(r)
-	r.Status, r.Changed = e.Status, e.At
-	s.answer(e, answer{hold: r.ID, status: e.Status, changed: e.At})
-	if e.Status.Holding() {
+	if e.Kind == Declined {
+		if r.Request.ID != "" {
+			s.refused.push(e.At, r.Request.ID)
+		}
 		return
 	}
-	s.open--
-	s.claim(&r.Hold, -1)
-	s.ended.push(e.At, r.ID)
+	s.nextHold = r.ID + 1
+	s.holds.put(r)
+	s.claims.add(r)
+	s.open++
+	s.expiry.push(r)
+	for _, c := range r.Stock {
+		s.add(c.Warehouse, c.SKU, -c.Quantity)
+	}
+	for _, c := range r.Shipments {
+		s.use(c, 1)
+	}
+}
+
+// applyMoved moves units of a hold, or all that are left, and the hold with them.
+func (s *State) applyMoved(e *Event) {
+	r, m := s.holds.get(e.HoldID), s.moving
+	if s.moving = (moved{}); m.status == 0 {
+		m, _ = r.moved(e.Kind, e.Items, make([]Claim, len(r.Stock)))
+	}
+	claims, status := m.claims, m.status
+	if e.Kind != HoldConfirmed {
+		before := r.Stock
+		for i, c := range claims {
+			gone := before[i].Left() - c.Left()
+			if gone == 0 {
+				continue
+			}
+			back := gone // to what is available
+			if e.Kind == HoldShipped || e.Kind == HoldShort {
+				cell := s.count(c.Warehouse, c.SKU)
+				off := min(gone, cell.onHand) // a correction may have left less
+				cell.onHand -= off
+				back -= off
+			}
+			s.add(c.Warehouse, c.SKU, back)
+		}
+		for _, c := range r.Shipments {
+			if uses(before, c.Warehouse) && !uses(claims, c.Warehouse) {
+				s.use(c, -1)
+			}
+		}
+	}
+	r.Stock, r.Status, r.Changed, r.Latest = claims, status, e.At, e.Sequence
+	if status != Pending {
+		s.expiry.remove(r)
+	}
+	s.answer(e, answer{hold: r.ID, status: status, changed: e.At, latest: e.Sequence, claims: claims})
+	if !status.Holding() {
+		s.open--
+		s.claims.remove(r)
+		s.ended.push(e.At, r.ID)
+	}
+}
+
+// moved returns what becomes of a hold when items of it move. It is false when there are not so many left. The claims are
+// a copy, in room, for others may look at those that there were.
+func (r *record) moved(k Kind, items []StockClaim, room []Claim) (moved, bool) {
+	if k == HoldConfirmed {
+		return moved{r.Stock, Confirmed}, true
+	}
+	claims := room[:copy(room, r.Stock)]
+	move := func(c *Claim, n int32) bool {
+		if n < 1 || n > c.Left() {
+			return false
+		}
+		switch k {
+		case HoldShipped:
+			c.Shipped += n
+		case HoldShort:
+			c.Short += n
+		default:
+			c.Returned += n
+		}
+		return true
+	}
+	for _, it := range items {
+		i := slices.IndexFunc(claims, func(c Claim) bool { return c.Warehouse == it.Warehouse && c.SKU == it.SKU })
+		if i < 0 || !move(&claims[i], it.Quantity) {
+			return moved{}, false
+		}
+	}
+	if len(items) == 0 {
+		for i := range claims {
+			move(&claims[i], claims[i].Left())
+		}
+	}
+	left, shipped := false, false
+	for i := range claims {
+		left = left || claims[i].Left() > 0
+		shipped = shipped || claims[i].Shipped > 0
+	}
+	switch {
+	case left:
+		return moved{claims, r.Status}, true
+	case shipped:
+		return moved{claims, Shipped}, true
+	case k == HoldReleased:
+		return moved{claims, Released}, true
+	case k == HoldExpired:
+		return moved{claims, Expired}, true
+	default:
+		return moved{claims, Cancelled}, true
+	}
+}
+
+// uses reports whether claims use the shipment from a warehouse: units are held for it, or have left in it. A shipment
+// for which the hold claims no stock lasts as long as all of it.
+func uses(claims []Claim, w Warehouse) bool {
+	none, all := true, false
+	for i := range claims {
+		c := &claims[i]
+		in := c.Left() > 0 || c.Shipped > 0
+		if c.Warehouse == w {
+			if none = false; in {
+				return true
+			}
+		}
+		all = all || in
+	}
+	return none && all
 }
 
 // answer remembers what the request of an event other than a grant is to be answered when it comes again.
@@ -334,32 +523,27 @@ func (s *State) answer(e *Event, a answer) {
 		return
 	}
 	kept := a
-	kept.body = e.Request.Body
+	kept.kind, kept.body = e.Kind, e.Request.Body
 	s.requests[e.Request.ID] = request{other: &kept}
 	s.answered.push(e.At, e.Request.ID)
 }
 
-// claim takes a hold's claims from the counters, or gives them back with sign -1.
-func (s *State) claim(h *Hold, sign int32) {
-	for _, c := range h.Stock {
-		s.add(c.Warehouse, c.SKU, -sign*c.Quantity)
+// use takes a shipment's day from the capacities that are limited, or gives it back with sign -1.
+func (s *State) use(c ShipmentClaim, sign int64) {
+	base := s.columns.base
+	if c.Date < base || c.Date >= base+Horizon {
+		return // over, and no longer counted
 	}
-	base := units.Date(s.columns.base.Load())
-	for _, c := range h.Shipments {
-		if c.Date < base || c.Date >= base+Horizon {
-			continue // over, and no longer counted
-		}
-		for _, service := range [2]Service{AnyService, c.Service} {
-			if row := s.limitRow(c.Warehouse, service); row >= 0 {
-				s.limits[row].used[ring(c.Date)] += sign * c.Shipments
-				s.publish(row, c.Date)
-			}
+	for _, service := range [2]Service{AnyService, c.Service} {
+		if row := s.limitRow(c.Warehouse, service); row >= 0 {
+			s.limits[row].used[ring(c.Date)] += sign * int64(c.Shipments)
+			s.publish(row, c.Date)
 		}
 	}
 }
 
 func (s *State) add(w Warehouse, sku SKU, n int32) {
-	s.columns.setAvailable(w, sku, s.available(w, sku)+n)
+	s.columns.setAvailable(w, sku, s.available(w, sku)+n, s.sequence)
 }
 
 func (s *State) available(w Warehouse, sku SKU) int32 {
@@ -386,24 +570,21 @@ func (s *State) count(w Warehouse, sku SKU) *count {
 }
 
 func (s *State) limitRow(w Warehouse, service Service) int {
-	return int(s.columns.limits[int(w)*s.columns.perSite+int(service)+1])
+	return int(s.columns.limits[s.columns.site(w, service)])
 }
 
 // applyLimit sets a limit. The first of its kind begins to count, and so looks at the holds there are.
 func (s *State) applyLimit(c CapacityLimit) {
 	row := s.limitRow(c.Warehouse, c.Service)
-	base := units.Date(s.columns.base.Load())
+	base := s.columns.base
 	if row < 0 {
 		row = len(s.limits)
 		l := limit{warehouse: c.Warehouse, service: c.Service, every: Unlimited}
-		for _, r := range s.holds {
-			if !r.Status.Holding() {
-				continue
-			}
+		for r := range s.holds.all() {
 			for _, sc := range r.Shipments {
-				if sc.Warehouse == c.Warehouse && (c.Service == AnyService || c.Service == sc.Service) &&
+				if sc.Warehouse == c.Warehouse && uses(r.Stock, c.Warehouse) && (c.Service == AnyService || c.Service == sc.Service) &&
 					sc.Date >= base && sc.Date < base+Horizon {
-					l.used[ring(sc.Date)] += sc.Shipments
+					l.used[ring(sc.Date)] += int64(sc.Shipments)
 				}
 			}
 		}
@@ -411,10 +592,11 @@ func (s *State) applyLimit(c CapacityLimit) {
 		next := *s.columns // readers of the old one keep their length
 		next.left = append(next.left, make([]int32, Horizon)...)
 		s.columns = &next
+		next.turned.Store(s.sequence)
 		for d := base; d < base+Horizon; d++ {
 			s.publish(row, d)
 		}
-		atomic.StoreInt32(&next.limits[int(c.Warehouse)*next.perSite+int(c.Service)+1], int32(row))
+		atomic.StoreInt32(&next.limits[next.site(c.Warehouse, c.Service)], int32(row))
 	}
 	l := &s.limits[row]
 	if c.Date != EveryDay {

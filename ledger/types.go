@@ -17,6 +17,9 @@ type SKU int32
 // A Service is the row of a carrier's service.
 type Service int32
 
+// A Network is the number that a ledger gave to a version of a network: 1, 2, 3 and so on; 0 is none.
+type Network int32
+
 // AnyService marks the capacity of a warehouse over all its services.
 const AnyService Service = -1
 
@@ -24,6 +27,7 @@ const AnyService Service = -1
 const (
 	MaxQuantity = 1_000_000_000   // units in one counter, or shipments in one day
 	MaxClaims   = 100_000         // claims of one hold
+	MaxCells    = 1 << 30         // counters of stock, and so warehouses x SKUs; 5 bytes each
 	MaxIDLength = 256             // bytes of a name, an order or a request id
 	YearSeconds = 365 * 24 * 3600 // a hold lives for less
 
@@ -53,6 +57,8 @@ const (
 	Released                    // given up while pending
 	Expired                     // not confirmed in time
 	Cancelled                   // given up after it was confirmed
+	Shipped                     // nothing of it is held any more, and some of it has left
+	Refused                     // never held anything: the answer to an order that could not be filled
 )
 
 // String returns the status in lower case.
@@ -68,6 +74,10 @@ func (s Status) String() string {
 		return "expired"
 	case Cancelled:
 		return "cancelled"
+	case Shipped:
+		return "shipped"
+	case Refused:
+		return "refused"
 	default:
 		return "unknown"
 	}
@@ -76,24 +86,23 @@ func (s Status) String() string {
 // Holding reports whether a hold in this status has its claims.
 func (s Status) Holding() bool { return s == Pending || s == Confirmed }
 
-// may reports whether a hold may go from status s to status to.
-func (s Status) may(to Status) bool {
-	switch s {
-	case Pending:
-		return to == Confirmed || to == Released || to == Expired
-	case Confirmed:
-		return to == Cancelled
-	default:
-		return false
-	}
-}
-
 // A StockClaim is a claim on units of a SKU in a warehouse. Quantity is 1..MaxQuantity.
 type StockClaim struct {
 	Warehouse Warehouse
 	SKU       SKU
 	Quantity  int32
 }
+
+// A Claim is what became of a StockClaim that was granted.
+type Claim struct {
+	StockClaim
+	Shipped  int32 // units that have left
+	Short    int32 // units that were not there when they were to be picked
+	Returned int32 // units that were given back
+}
+
+// Left returns how many units are still held.
+func (c *Claim) Left() int32 { return c.Quantity - c.Shipped - c.Short - c.Returned }
 
 // A ShipmentClaim is a claim on the capacity of a day. It counts against the warehouse's day and against the service's
 // day in that warehouse. Date is the day the shipments leave, where the warehouse is, and lies within the horizon. Shipments is 1..MaxQuantity.
@@ -111,6 +120,21 @@ type Request struct {
 	Body [32]byte // a hash of everything the caller asked for
 }
 
+// sound returns a request whose body says nothing without an id.
+func (r Request) sound() Request {
+	if r.ID == "" {
+		return Request{}
+	}
+	return r
+}
+
+// A Basis is what a decision was made on, so that it can be made again.
+type Basis struct {
+	Network  Network       // the network that was decided on
+	Sequence uint64        // the stock that was seen: as it is after this event
+	At       units.Instant // what was taken for now
+}
+
 // An Allocation is the command to hold a plan's claims.
 type Allocation struct {
 	Request   Request
@@ -119,7 +143,9 @@ type Allocation struct {
 	TTL       int64  // seconds until a pending hold expires: at least 1, less than YearSeconds
 	Stock     []StockClaim
 	Shipments []ShipmentClaim
-	Answer    any // kept with the hold and returned to repeated requests; the ledger does not look into it
+	Basis     Basis
+	Question  []byte // what was asked; told in the event and then forgotten
+	Answer    []byte // the ledger's from then on: kept and returned to repeated requests, not looked into
 }
 
 // A Hold is a granted allocation. Its slices are shared and must not be changed.
@@ -130,11 +156,12 @@ type Hold struct {
 	Status    Status
 	Granted   units.Instant
 	Expires   units.Instant // when it expires if it is still pending
-	Changed   units.Instant // when it got its status
+	Changed   units.Instant // when it got its status, or when units of it last moved
 	Sequence  uint64        // of the event that granted it
-	Stock     []StockClaim
+	Latest    uint64        // of the latest event that changed it
+	Stock     []Claim       // by SKU, then warehouse
 	Shipments []ShipmentClaim
-	Answer    any
+	Answer    []byte
 }
 
 // A StockLevel sets what is on hand and what is kept back as safety. Both are 0..MaxQuantity.
@@ -178,7 +205,7 @@ type Shortfall struct {
 	Warehouse Warehouse
 	SKU       SKU
 	Missing   int32    // held + safety - on hand
-	Holds     []HoldID // every hold with a claim on it, in ascending order
+	Holds     []HoldID // every hold with units held there, in ascending order
 }
 
 // A StockResult answers a change of stock.
@@ -190,37 +217,47 @@ type StockResult struct {
 // A Kind says what an event is about.
 type Kind uint8
 
-// The kinds of events, each with the fields of Event that it fills besides Sequence, At, Kind and Request.
+// The kinds of events, each with the fields of Event that it fills besides Sequence, At, Kind and Request. Where units of
+// a hold move, Items says which; no items are all that are left.
 const (
-	Extended  Kind = iota + 1 // Warehouses, SKUs, Services: names that got the next rows
-	StockSet                  // Levels: what is on hand and safety from now on
-	Planned                   // Receipt
-	Arrived                   // Receipt: it is on hand from now on
-	LimitSet                  // Limit
-	Held                      // Hold, HoldID, Status
-	HoldMoved                 // HoldID, Status
+	Extended      Kind = iota + 1 // Warehouses, SKUs, Services, Networks: names that got the next rows
+	StockSet                      // Levels: what is on hand and safety from now on
+	Planned                       // Receipts
+	Arrived                       // Receipts: the one that is on hand from now on
+	LimitSet                      // Limits
+	Held                          // Hold, HoldID, Status, Basis, Question
+	Declined                      // Hold, Status, Basis, Question: an order was refused
+	HoldConfirmed                 // HoldID, Status
+	HoldReleased                  // HoldID, Status, Items: given back
+	HoldExpired                   // HoldID, Status: given back
+	HoldCancelled                 // HoldID, Status, Items: given back
+	HoldShipped                   // HoldID, Status, Items: off what is held and on hand
+	HoldShort                     // HoldID, Status, Items: were not there, so off what is held and on hand
 )
 
 // String returns the kind in lower case.
 func (k Kind) String() string {
-	switch k {
-	case Extended:
-		return "extended"
-	case StockSet:
-		return "stock set"
-	case Planned:
-		return "receipt planned"
-	case Arrived:
-		return "receipt arrived"
-	case LimitSet:
-		return "capacity set"
-	case Held:
-		return "held"
-	case HoldMoved:
-		return "hold moved"
-	default:
-		return "unknown"
+	if int(k) < len(kinds) {
+		return kinds[k]
 	}
+	return kinds[0]
+}
+
+var kinds = [...]string{
+	"unknown", Extended: "extended", StockSet: "stock set", Planned: "receipts planned", Arrived: "receipt arrived", LimitSet: "capacity set",
+	Held: "held", Declined: "declined", HoldConfirmed: "confirmed", HoldReleased: "released", HoldExpired: "expired",
+	HoldCancelled: "cancelled", HoldShipped: "shipped", HoldShort: "picked short",
+}
+
+// OfHold reports whether events of this kind change a hold that was there before.
+func (k Kind) OfHold() bool { return k >= HoldConfirmed && k <= HoldShort }
+
+// from returns the status that a hold must have for events of this kind.
+func (k Kind) from() Status {
+	if k == HoldConfirmed || k == HoldReleased || k == HoldExpired {
+		return Pending
+	}
+	return Confirmed
 }
 
 // An Event is one change of state. Whatever it points to belongs to the ledger: a sink that wants it later copies it.
@@ -232,23 +269,33 @@ type Event struct {
 	HoldID     HoldID
 	Status     Status // of the hold after the event
 	Hold       *Hold
+	Basis      Basis
+	Question   []byte
+	Items      []StockClaim
 	Levels     []StockLevel
-	Receipt    Receipt
-	Limit      CapacityLimit
+	Receipts   []Receipt
+	Limits     []CapacityLimit
 	Warehouses []string
 	SKUs       []string
 	Services   []string
+	Networks   []string
+
+	spare *Hold // that ReadEvent has no use for now
+	texts arena // of what ReadEvent reads
 }
 
 // Clone returns a copy that lasts, for a sink that keeps events.
 func (e *Event) Clone() Event {
 	c := *e
+	c.spare, c.texts = nil, arena{}
 	if e.Hold != nil {
 		h := *e.Hold
-		h.Stock, h.Shipments = slices.Clone(h.Stock), slices.Clone(h.Shipments)
+		h.Stock, h.Shipments, h.Answer = slices.Clone(h.Stock), slices.Clone(h.Shipments), slices.Clone(h.Answer)
 		c.Hold = &h
 	}
-	c.Levels = slices.Clone(e.Levels)
-	c.Warehouses, c.SKUs, c.Services = slices.Clone(e.Warehouses), slices.Clone(e.SKUs), slices.Clone(e.Services)
+	c.Question, c.Items = slices.Clone(e.Question), slices.Clone(e.Items)
+	c.Levels, c.Receipts, c.Limits = slices.Clone(e.Levels), slices.Clone(e.Receipts), slices.Clone(e.Limits)
+	c.Warehouses, c.SKUs = slices.Clone(e.Warehouses), slices.Clone(e.SKUs)
+	c.Services, c.Networks = slices.Clone(e.Services), slices.Clone(e.Networks)
 	return c
 }

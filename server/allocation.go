@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -67,7 +65,7 @@ func (s *Server) Allocate(ctx context.Context, request *allotv1.AllocateRequest)
 
 // An answer is what Allocate answers.
 type answer struct {
-	decision *kept
+	decision []byte        // in the wire format of allot.v1.Decision
 	id       ledger.HoldID // of the hold; 0 when the order was refused
 	order    string
 	expires  units.Instant
@@ -76,23 +74,19 @@ type answer struct {
 // appendTo appends the answer in the wire format of allot.v1.AllocateResponse.
 func (a *answer) appendTo(b []byte) []byte {
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
-	b = protowire.AppendBytes(b, a.decision.wire)
+	b = protowire.AppendBytes(b, a.decision)
 	if a.id != 0 {
 		b = appendHold(b, 2, a.id, a.order, a.expires)
 	}
 	return b
 }
 
-// A kept is what the ledger keeps with a hold: the decision in the wire format of allot.v1.Decision, which takes a
-// tenth of the memory of its messages.
-type kept struct{ wire []byte }
-
 // allocate decides and holds.
 func (s *Server) allocate(ctx context.Context, request *allotv1.AllocateRequest) (answer, error) {
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
-	d.look(s.ledger)
+	d.look(s.ledger, now)
 	if err := n.read(d, request, soundRequestID(request.GetRequestId()) && soundOrder(request.GetOrder()), now); err != nil {
 		return answer{}, err
 	}
@@ -108,57 +102,68 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 	if !ok {
 		return answer{}, false, nil
 	}
-	d.look(s.ledger)
+	d.look(s.ledger, now)
 	a, err = s.decideAndHold(ctx, n, d, id, now)
 	return a, true, err
 }
 
 // decideAndHold decides the order on a desk and holds its stock.
 func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (answer, error) {
-	d.body = appendOrder(d.body[:0], &d.order)
+	d.question = appendOrder(d.question[:0], &d.order)
 	c := &d.claims
-	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.body)}, now, d.order.ID, n.snap.Policy.HoldSeconds
+	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
+	c.Basis, c.Question = ledger.Basis{Network: n.number, At: now}, d.question
 	for range s.cfg.MaxAttempts {
-		refused := n.engine.Decide(&d.stock, &d.order, now, d.scratch, &d.decision)
-		if refused != nil || d.decision.Outcome != engine.Planned {
-			// It may have been held before, when there was still stock for it.
-			if h, ok, err := s.ledger.Granted(c.Request); err != nil {
+		if refused := n.engine.Decide(&d.stock, &d.order, now, d.scratch, &d.decision); refused != nil {
+			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
+		}
+		if d.still() { // else nobody could say what it was decided on
+			d.body = appendDecision(d.body[:0], n.snap, &d.decision)
+			c.Basis.Sequence, c.Answer = d.view.Sequence, bytes.Clone(d.body)
+			h, err := s.hold(d)
+			switch {
+			case err == nil: // to us, or to the same request before
+				return remembered(&h), nil
+			case !errors.Is(err, ledger.ErrConflict):
 				return answer{}, err
-			} else if ok {
-				return granted(&h)
 			}
+		} else if h, ok, err := s.ledger.Answered(c.Request); ok || err != nil {
+			// Asking also waits until the ledger is done with what has moved the stock: looking again before that is in vain.
+			return remembered(&h), err
 		}
-		if refused != nil {
-			return answer{}, orderFaults(nil, nil, refused)
-		}
-		d.body = appendDecision(d.body[:0], n.snap, &d.decision)
-		decision := &kept{bytes.Clone(d.body)}
-		if d.decision.Outcome != engine.Planned {
-			return answer{decision: decision}, nil
-		}
-		d.claim()
-		c.Answer = decision
-		h, err := s.ledger.Allocate(c)
-		switch {
-		case err == nil: // to us, or to the same request before
-			return granted(&h)
-		case !errors.Is(err, ledger.ErrConflict):
-			return answer{}, err
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return answer{}, context.Cause(ctx)
 		}
-		d.look(s.ledger)
+		d.look(s.ledger, now)
 	}
-	return answer{}, contendedAfter(s.cfg.MaxAttempts)
+	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts))
 }
 
-// granted is the answer to a request that has its hold: the hold as it was granted, whatever became of it.
-func granted(h *ledger.Hold) (answer, error) {
-	decision, ok := h.Answer.(*kept)
-	if !ok {
-		return answer{}, fmt.Errorf("server: hold %d keeps a %T", h.ID, h.Answer)
+// hold claims what the decision takes, or lets the ledger remember that it takes nothing.
+func (s *Server) hold(d *desk) (ledger.Hold, error) {
+	if d.decision.Outcome != engine.Planned {
+		return s.ledger.Decline(&d.claims)
 	}
-	return answer{decision: decision, id: h.ID, order: h.Order, expires: h.Expires}, nil
+	d.claim()
+	return s.ledger.Allocate(&d.claims)
+}
+
+// answered returns what a request was answered before, or else an error.
+func (s *Server) answered(r ledger.Request, otherwise error) (answer, error) {
+	h, ok, err := s.ledger.Answered(r)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case !ok:
+		return answer{}, otherwise
+	}
+	return remembered(&h), nil
+}
+
+// remembered is the answer to a request that was decided: the hold as it was granted, whatever became of it, or the
+// refusal.
+func remembered(h *ledger.Hold) answer {
+	return answer{decision: h.Answer, id: h.ID, order: h.Order, expires: h.Expires}
 }
 
 func contendedAfter(attempts int) error {
@@ -194,35 +199,56 @@ func requestOf(id string, body proto.Message) ledger.Request {
 	return ledger.Request{ID: id, Body: sha256.Sum256(raw)}
 }
 
-// appendOrder appends an order so that orders differ wherever their bytes do, whichever port they came by. It is
-// hashed, and hashes are kept: the form must not change.
+// appendOrder appends an order in the wire format of allot.v1.Order, each order in one way, whichever port it came by. It
+// is what the ledger is told was asked, and its hash is what tells requests apart: the form must not change.
 func appendOrder(b []byte, o *engine.Order) []byte {
-	text := func(s string) {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	text(o.ID)
-	b = binary.AppendUvarint(b, uint64(len(o.Lines)))
+	b = appendText(b, 1, o.ID)
 	for i := range o.Lines {
-		text(o.Lines[i].SKU)
-		b = binary.AppendVarint(b, o.Lines[i].Quantity)
+		var at int
+		b, at = begin(b, 2)
+		b = appendText(b, 1, o.Lines[i].SKU)
+		b = appendInt(b, 2, o.Lines[i].Quantity)
+		b = end(b, at)
 	}
-	text(o.To.Country)
-	text(o.To.Postal)
-	text(o.To.TimeZone)
-	if o.To.Commercial {
-		b = append(b, 'c')
+	b = appendDestination(b, &o.To)
+	if o.Promise.Date != 0 {
+		b = appendDate(b, 4, o.Promise.Date)
 	}
-	if p := o.To.Point; p != nil {
-		b = binary.BigEndian.AppendUint64(append(b, 'p'), math.Float64bits(p.Lat))
-		b = binary.BigEndian.AppendUint64(b, math.Float64bits(p.Lng))
-	}
-	b = binary.AppendVarint(b, int64(o.Promise.Date))
-	b = binary.AppendVarint(b, int64(o.Promise.Instant))
-	text(o.CollectAt)
+	b = appendInstant(b, 5, o.Promise.Instant)
+	b = appendText(b, 6, o.CollectAt)
 	for _, s := range o.Services {
-		text(s)
+		b = appendText(b, 7, s)
 	}
 	return b
+}
+
+// appendDestination appends where an order goes, or nothing where it does not say.
+func appendDestination(b []byte, to *engine.Destination) []byte {
+	if *to == (engine.Destination{}) {
+		return b
+	}
+	b, at := begin(b, 3)
+	b = appendText(b, 1, to.Country)
+	b = appendText(b, 2, to.Postal)
+	if p := to.Point; p != nil {
+		var point int
+		b, point = begin(b, 3)
+		b = appendFloat(b, 1, p.Lat)
+		b = appendFloat(b, 2, p.Lng)
+		b = end(b, point)
+	}
+	b = appendText(b, 4, to.TimeZone)
+	b = appendBool(b, 5, to.Commercial)
+	return end(b, at)
+}
+
+// ReadQuestion returns the order that a decision in the ledger is about.
+func ReadQuestion(question []byte) (*allotv1.Order, error) {
+	o := &allotv1.Order{}
+	if err := proto.Unmarshal(question, o); err != nil {
+		return nil, fmt.Errorf("server: the order of a decision: %w", err)
+	}
+	return o, nil
 }
 
 // Quote implements allotv1.AllocationServiceServer.
@@ -230,7 +256,7 @@ func (s *Server) Quote(_ context.Context, request *allotv1.QuoteRequest) (*allot
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
-	d.look(s.ledger)
+	d.look(s.ledger, now)
 	if err := n.read(d, request, soundOrder(request.GetOrder()), now); err != nil {
 		return nil, err
 	}
@@ -248,7 +274,7 @@ func (s *Server) Explain(_ context.Context, request *allotv1.ExplainRequest) (*a
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
-	d.look(s.ledger)
+	d.look(s.ledger, now)
 	if err := n.read(d, request, false, now); err != nil {
 		return nil, err
 	}
@@ -281,12 +307,8 @@ func (s *Server) Get(_ context.Context, request *allotv1.GetRequest) (*allotv1.G
 	if err != nil {
 		return nil, err
 	}
-	a, err := granted(&h)
-	if err != nil {
-		return nil, err
-	}
-	out := &allotv1.GetResponse{Hold: writeHold(&h), Decision: &allotv1.Decision{}}
-	if err := proto.Unmarshal(a.decision.wire, out.Decision); err != nil {
+	out := &allotv1.GetResponse{Hold: writeHold(s.network.Load().snap, &h), Decision: &allotv1.Decision{}}
+	if err := proto.Unmarshal(h.Answer, out.Decision); err != nil {
 		return nil, fmt.Errorf("server: hold %d: %w", h.ID, err)
 	}
 	return out, nil
@@ -294,7 +316,9 @@ func (s *Server) Get(_ context.Context, request *allotv1.GetRequest) (*allotv1.G
 
 // Confirm implements allotv1.AllocationServiceServer.
 func (s *Server) Confirm(_ context.Context, request *allotv1.ConfirmRequest) (*allotv1.ConfirmResponse, error) {
-	h, err := s.move(request, s.ledger.Confirm)
+	h, err := s.move(request, nil, func(at units.Instant, id ledger.HoldID, r ledger.Request, _ []ledger.StockClaim) (ledger.Hold, error) {
+		return s.ledger.Confirm(at, id, r)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +327,7 @@ func (s *Server) Confirm(_ context.Context, request *allotv1.ConfirmRequest) (*a
 
 // Release implements allotv1.AllocationServiceServer.
 func (s *Server) Release(_ context.Context, request *allotv1.ReleaseRequest) (*allotv1.ReleaseResponse, error) {
-	h, err := s.move(request, s.ledger.Release)
+	h, err := s.move(request, &request.Items, s.ledger.Release)
 	if err != nil {
 		return nil, err
 	}
@@ -312,11 +336,29 @@ func (s *Server) Release(_ context.Context, request *allotv1.ReleaseRequest) (*a
 
 // Cancel implements allotv1.AllocationServiceServer.
 func (s *Server) Cancel(_ context.Context, request *allotv1.CancelRequest) (*allotv1.CancelResponse, error) {
-	h, err := s.move(request, s.ledger.Cancel)
+	h, err := s.move(request, &request.Items, s.ledger.Cancel)
 	if err != nil {
 		return nil, err
 	}
 	return &allotv1.CancelResponse{Hold: h}, nil
+}
+
+// Ship implements allotv1.AllocationServiceServer.
+func (s *Server) Ship(_ context.Context, request *allotv1.ShipRequest) (*allotv1.ShipResponse, error) {
+	h, err := s.move(request, &request.Items, s.ledger.Ship)
+	if err != nil {
+		return nil, err
+	}
+	return &allotv1.ShipResponse{Hold: h}, nil
+}
+
+// ShortPick implements allotv1.AllocationServiceServer.
+func (s *Server) ShortPick(_ context.Context, request *allotv1.ShortPickRequest) (*allotv1.ShortPickResponse, error) {
+	h, err := s.move(request, &request.Items, s.ledger.ShortPick)
+	if err != nil {
+		return nil, err
+	}
+	return &allotv1.ShortPickResponse{Hold: h}, nil
 }
 
 // A holdRequest asks to move a hold.
@@ -326,22 +368,34 @@ type holdRequest interface {
 	GetHoldId() string
 }
 
+// move moves a hold, or those of its items that the request lists; items is nil where it cannot list any.
 func (s *Server) move(
-	request holdRequest, to func(units.Instant, ledger.HoldID, ledger.Request) (ledger.Hold, error),
+	request holdRequest, items *[]*allotv1.HoldItem, to func(units.Instant, ledger.HoldID, ledger.Request, []ledger.StockClaim) (ledger.Hold, error),
 ) (*allotv1.Hold, error) {
-	if err := check(request); err != nil {
+	snap := s.network.Load().snap
+	var fl faults.List
+	var claims []ledger.StockClaim
+	if items != nil {
+		cut(items, maxItems)
+	}
+	violations(request, &fl)
+	if items != nil {
+		for i, c := range cellsOf(snap, &fl, "items", *items) {
+			claims = append(claims, ledger.StockClaim{Warehouse: c.warehouse, SKU: c.sku, Quantity: (*items)[i].GetQuantity()})
+		}
+	}
+	if err := fl.Err(); err != nil {
 		return nil, err
 	}
 	id, err := holdID(request.GetHoldId())
 	if err != nil {
 		return nil, err
 	}
-	r := requestOf(request.GetRequestId(), request)
-	h, err := to(s.now(), id, r)
+	h, err := to(s.now(), id, requestOf(request.GetRequestId(), request), claims)
 	if err != nil {
 		return nil, err
 	}
-	return writeHold(&h), nil
+	return writeHold(s.network.Load().snap, &h), nil // the hold may be of a network loaded meanwhile
 }
 
 // holdName is what a hold is called outside. Callers must not read anything into it.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +54,7 @@ func TestAllocateHoldsWhatItDecides(t *testing.T) {
 		t.Errorf("stock %v", got)
 	}
 	kept, err := s.Get(t.Context(), &allotv1.GetRequest{HoldId: h.GetId()})
+	h.Lines = []*allotv1.HoldLine{{Warehouse: "columbus", Sku: "mug", Quantity: 2}} // which Allocate leaves out
 	if err != nil || !proto.Equal(kept.GetDecision(), d) || !proto.Equal(kept.GetHold(), h) {
 		t.Errorf("Get = %v, %v", kept, err)
 	}
@@ -83,7 +86,7 @@ func TestAllocateRefusalHoldsNothing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			out, err := s.Allocate(t.Context(), allocate("refused", tt.order)) // a refusal does not use the id up
+			out, err := s.Allocate(t.Context(), allocate(tt.name, tt.order))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,6 +97,45 @@ func TestAllocateRefusalHoldsNothing(t *testing.T) {
 	}
 	if n := s.ledger.Open(); n != 0 {
 		t.Errorf("%d holds", n)
+	}
+}
+
+func TestRefusalIsAnAnswer(t *testing.T) {
+	s, clock := newServer(t, nil)
+	refused, err := s.Allocate(t.Context(), allocate("r1", order("10001", "lamp", 6)))
+	if err != nil || refused.GetHold() != nil {
+		t.Fatal(refused, err)
+	}
+	if _, err := s.SetStock(t.Context(), setStock("s1", "columbus", "lamp", 6)); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.Allocate(t.Context(), allocate("r1", order("10001", "lamp", 6))); err != nil || !proto.Equal(again, refused) {
+		t.Errorf("repeated: %v, %v", again, err)
+	}
+	if _, err := s.Allocate(t.Context(), allocate("r1", order("10001", "lamp", 5))); !errors.Is(err, ledger.ErrRequestReused) {
+		t.Errorf("another order under the id of a refusal: %v", err)
+	}
+	if _, err := s.SetStock(t.Context(), setStock("r1", "columbus", "lamp", 7)); !errors.Is(err, ledger.ErrRequestReused) {
+		t.Errorf("another call under the id of a refusal: %v", err)
+	}
+	if anew, err := s.Allocate(t.Context(), allocate("r2", order("10001", "lamp", 6))); err != nil || anew.GetHold() == nil {
+		t.Errorf("by a new id: %v, %v", anew, err)
+	}
+	// The promise is past on the next day: a fault of the order now, but it was answered.
+	late := order("10001", "mug", 1)
+	late.Promise = &allotv1.Order_PromiseDate{PromiseDate: "2026-11-18"}
+	refused, err = s.Allocate(t.Context(), allocate("r3", late))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(59 * time.Minute)
+	if again, err := s.Allocate(t.Context(), allocate("r3", late)); err != nil || !proto.Equal(again, refused) {
+		t.Errorf("repeated after 59 minutes: %v, %v", again, err)
+	}
+	clock.advance(24 * time.Hour)
+	stockOf(t, s, "columbus", "mug") // which tells the ledger the time
+	if again, err := s.Allocate(t.Context(), allocate("r3", late)); statusOf(err).Code() != codes.InvalidArgument {
+		t.Errorf("repeated when it was forgotten: %v, %v", again, err)
 	}
 }
 
@@ -128,27 +170,150 @@ func TestAllocateRepeated(t *testing.T) {
 	}
 }
 
+// TestAllocateSameRequestAtOnce sends one request a hundred times at once, while others move the stock it is decided on.
 func TestAllocateSameRequestAtOnce(t *testing.T) {
-	s, _ := newServer(t, nil)
-	answers := make([]*allotv1.AllocateResponse, 32)
-	var wg sync.WaitGroup
-	for i := range answers {
-		wg.Go(func() {
-			out, err := s.Allocate(t.Context(), allocate("r1", order("10001", "mug", 3)))
-			if err != nil {
-				t.Error(err)
+	for name, change := range map[string]func(*Config){"in memory": nil, "with a store": stored(t, newTape(), nil)} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := newServer(t, change)
+			for kind, quantity := range map[string]int{"granted": 3, "refused": 300} {
+				open := s.ledger.Open()
+				answers := make([]*allotv1.AllocateResponse, 100)
+				var wg sync.WaitGroup
+				for i := range answers {
+					wg.Go(func() {
+						out, err := s.Allocate(t.Context(), allocate(kind, order("10001", "mug", quantity)))
+						if err != nil {
+							t.Error(err)
+						}
+						answers[i] = out
+					})
+					if i%10 == 0 {
+						wg.Go(func() {
+							if _, err := s.AdjustStock(t.Context(), adjustStock(fmt.Sprint(kind, i), "reno", "mug", 1)); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+				}
+				wg.Wait()
+				for _, a := range answers {
+					if !proto.Equal(a, answers[0]) {
+						t.Fatalf("%v and %v", answers[0], a)
+					}
+				}
+				if n := s.ledger.Open() - open; n > 1 || n == 1 != (kind == "granted") || (answers[0].GetHold() != nil) != (kind == "granted") {
+					t.Errorf("%d holds for one request that was %s", n, kind)
+				}
 			}
-			answers[i] = out
 		})
 	}
-	wg.Wait()
-	for _, a := range answers {
-		if !proto.Equal(a, answers[0]) {
-			t.Fatalf("%v and %v", answers[0], a)
+}
+
+// TestPartsOfAHold ships, loses, returns and cancels a hold unit by unit.
+func TestPartsOfAHold(t *testing.T) {
+	s, _ := newServer(t, nil)
+	ctx := t.Context()
+	out, err := s.Allocate(ctx, allocate("a", order("10001", "mug", 10)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := out.GetHold().GetId()
+	mugs := func(n int32) []*allotv1.HoldItem {
+		return []*allotv1.HoldItem{{Warehouse: "columbus", Sku: "mug", Quantity: n}}
+	}
+	line := func(shipped, short, returned int32) *allotv1.HoldLine {
+		return &allotv1.HoldLine{Warehouse: "columbus", Sku: "mug", Quantity: 10, Shipped: shipped, Short: short, Returned: returned}
+	}
+	for _, step := range []struct {
+		name         string
+		move         func() (*allotv1.Hold, error)
+		state        allotv1.HoldState
+		line         *allotv1.HoldLine
+		onHand, held int32
+	}{
+		{"release 2", func() (*allotv1.Hold, error) {
+			out, err := s.Release(ctx, &allotv1.ReleaseRequest{RequestId: "r", HoldId: id, Items: mugs(2)})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_PENDING, line(0, 0, 2), 100, 8},
+		{"confirm", func() (*allotv1.Hold, error) {
+			out, err := s.Confirm(ctx, &allotv1.ConfirmRequest{RequestId: "c", HoldId: id})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_CONFIRMED, line(0, 0, 2), 100, 8},
+		{"ship 3", func() (*allotv1.Hold, error) {
+			out, err := s.Ship(ctx, &allotv1.ShipRequest{RequestId: "s", HoldId: id, Items: mugs(3)})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_CONFIRMED, line(3, 0, 2), 97, 5},
+		{"ship 3 again, by the same request", func() (*allotv1.Hold, error) {
+			out, err := s.Ship(ctx, &allotv1.ShipRequest{RequestId: "s", HoldId: id, Items: mugs(3)})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_CONFIRMED, line(3, 0, 2), 97, 5},
+		{"pick 1 short", func() (*allotv1.Hold, error) {
+			out, err := s.ShortPick(ctx, &allotv1.ShortPickRequest{RequestId: "p", HoldId: id, Items: mugs(1)})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_CONFIRMED, line(3, 1, 2), 96, 4},
+		{"cancel 1", func() (*allotv1.Hold, error) {
+			out, err := s.Cancel(ctx, &allotv1.CancelRequest{RequestId: "x", HoldId: id, Items: mugs(1)})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_CONFIRMED, line(3, 1, 3), 96, 3},
+		{"ship the rest", func() (*allotv1.Hold, error) {
+			out, err := s.Ship(ctx, &allotv1.ShipRequest{RequestId: "s2", HoldId: id})
+			return out.GetHold(), err
+		}, allotv1.HoldState_HOLD_STATE_SHIPPED, line(6, 1, 3), 93, 0},
+	} {
+		h, err := step.move()
+		want := &allotv1.Hold{Id: id, OrderId: "o-1", State: step.state, Lines: []*allotv1.HoldLine{step.line}, ExpiresAt: h.GetExpiresAt()}
+		if err != nil || !proto.Equal(h, want) || (h.GetExpiresAt() != nil) != (step.state == allotv1.HoldState_HOLD_STATE_PENDING) {
+			t.Errorf("%s: %v, %v; want %v", step.name, h, err, want)
+		}
+		if got := stockOf(t, s, "columbus", "mug"); got.GetOnHand() != step.onHand || got.GetHeld() != step.held {
+			t.Errorf("after %s: %v, want %d on hand and %d held", step.name, got, step.onHand, step.held)
 		}
 	}
-	if n := s.ledger.Open(); n != 1 {
-		t.Errorf("%d holds for one request", n)
+	if got, err := s.Get(ctx, &allotv1.GetRequest{HoldId: id}); err != nil || got.GetHold().GetState() != allotv1.HoldState_HOLD_STATE_SHIPPED || !proto.Equal(got.GetDecision(), out.GetDecision()) {
+		t.Errorf("in the end %v, %v", got, err)
+	}
+	_, err = s.Cancel(ctx, &allotv1.CancelRequest{RequestId: "late", HoldId: id})
+	if st := statusOf(err); st.Code() != codes.FailedPrecondition || reasonOf(st) != ReasonTransition {
+		t.Errorf("cancelling what was shipped: %v", err)
+	}
+}
+
+func TestBadItems(t *testing.T) {
+	s, _ := newServer(t, nil)
+	out, err := s.Allocate(t.Context(), allocate("a", order("10001", "mug", 10)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Confirm(t.Context(), &allotv1.ConfirmRequest{RequestId: "c", HoldId: out.GetHold().GetId()}); err != nil {
+		t.Fatal(err)
+	}
+	item := func(warehouse, sku string, n int32) *allotv1.HoldItem {
+		return &allotv1.HoldItem{Warehouse: warehouse, Sku: sku, Quantity: n}
+	}
+	for name, tt := range map[string]struct {
+		items []*allotv1.HoldItem
+		field string
+	}{
+		"none":                   {[]*allotv1.HoldItem{item("columbus", "mug", 0)}, "items[0].quantity"},
+		"fewer than none":        {[]*allotv1.HoldItem{item("columbus", "mug", -1)}, "items[0].quantity"},
+		"more than there can be": {[]*allotv1.HoldItem{item("columbus", "mug", math.MaxInt32)}, "items[0].quantity"},
+		"more than are left":     {[]*allotv1.HoldItem{item("columbus", "mug", 11)}, "items[0].quantity"},
+		"no warehouse":           {[]*allotv1.HoldItem{item("", "mug", 1)}, "items[0].warehouse"},
+		"an unknown warehouse":   {[]*allotv1.HoldItem{item("columbia", "mug", 1)}, "items[0].warehouse"},
+		"an unknown SKU":         {[]*allotv1.HoldItem{item("columbus", "mugs", 1)}, "items[0].sku"},
+		"what is not held":       {[]*allotv1.HoldItem{item("reno", "mug", 1)}, "items[0]"},
+		"the same twice":         {[]*allotv1.HoldItem{item("columbus", "mug", 1), item("columbus", "mug", 1)}, "items[1]"},
+		"a good one and a bad":   {[]*allotv1.HoldItem{item("columbus", "mug", 1), item("columbus", "lamp", 1)}, "items[1]"},
+		"too many":               {slices.Repeat([]*allotv1.HoldItem{item("columbus", "mug", 1)}, maxItems+1), "items"},
+	} {
+		_, err := s.Ship(t.Context(), &allotv1.ShipRequest{RequestId: "r", HoldId: out.GetHold().GetId(), Items: tt.items})
+		st := statusOf(err)
+		if _, told := violationsOf(st)[tt.field]; st.Code() != codes.InvalidArgument || !told {
+			t.Errorf("%s: %v %v, want %s", name, st, violationsOf(st), tt.field)
+		}
+	}
+	if got := stockOf(t, s, "columbus", "mug"); got.GetHeld() != 10 || got.GetOnHand() != 100 {
+		t.Errorf("something was done: %v", got)
 	}
 }
 
@@ -297,9 +462,12 @@ func (th *thief) WarehouseLeft(int32, units.Date) int32 {
 	w, _ := snap.Warehouse(th.from[0])
 	sku, _ := snap.SKUs.Row("mug")
 	th.from, th.last = th.from[1:], th.d.view.Sequence
+	stock, err := th.s.ledger.Stock(ledger.Warehouse(w), ledger.SKU(sku))
+	if err != nil {
+		panic(err)
+	}
 	if _, err := th.s.ledger.Allocate(&ledger.Allocation{At: th.s.now(), TTL: 600, Stock: []ledger.StockClaim{{
-		Warehouse: ledger.Warehouse(w), SKU: ledger.SKU(sku),
-		Quantity: th.s.ledger.Stock(ledger.Warehouse(w), ledger.SKU(sku)).Available - 9,
+		Warehouse: ledger.Warehouse(w), SKU: ledger.SKU(sku), Quantity: stock.Available - 9,
 	}}}); err != nil {
 		panic(err)
 	}

@@ -182,7 +182,7 @@ func (c grpcCodec) Marshal(v any) (mem.BufferSlice, error) {
 		return c.CodecV2.Marshal(v)
 	}
 	pool := mem.DefaultBufferPool()
-	room := pool.Get(len(a.decision.wire) + len(a.order) + 64) // tags, lengths, the hold's id and time
+	room := pool.Get(len(a.decision) + len(a.order) + 64) // tags, lengths, the hold's id and time
 	wire := a.appendTo((*room)[:0])
 	return mem.BufferSlice{mem.NewBuffer(&wire, pool)}, nil
 }

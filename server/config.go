@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"time"
@@ -10,25 +11,36 @@ import (
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/durable"
 )
 
 // Config configures a Server. A zero field takes the default in its comment; nothing may be negative.
 type Config struct {
-	// Load reads and compiles the network to serve, with the rows of the one before it (nil at first), as
-	// network.LoadFS does. New calls it, and so do the calls Load and Check when they are sent no files. Required.
+	// Files is the directory of the network to serve. New reads it, and so do the calls Load and Check when they are sent
+	// no files. Either Files or Load is required.
+	Files fs.FS
+	// Load is in place of Files for networks that are in no files: it compiles the network to serve, with the rows of the
+	// one before it (nil at first), as network.LoadFS does. A Store cannot keep such a network, so that decisions can be
+	// made again only by whoever still has it.
 	Load func(prev *network.Rows) (*network.Snapshot, *network.Stock, error)
+	// Loaded, if given, is told of every network that is put in service, with the stock that its files have.
+	Loaded func(*network.Snapshot, *network.Stock)
+
+	// Store keeps stock, holds and answers, and the networks that were decided on. It stays the caller's, who closes it
+	// after the server. Default none: all is in memory, and forgotten with the server.
+	Store *durable.Store
 
 	Now func() time.Time // time source; default time.Now
 	Log *slog.Logger     // what happens at the edges; default slog.Default()
 
 	Engine engine.Options // of the engine that is made for every network; it has its own defaults
-	Ledger ledger.Config  // of the stock and the holds; it has its own defaults
+	Ledger ledger.Config  // of the stock and the holds, where there is no Store; it has its own defaults
 
 	MaxMessage  int    // bytes of one request; default 4 MiB
 	MaxHeader   int    // bytes of a request's headers; default 16 KiB
 	MaxInFlight int    // calls answered at once, on both ports together; default 4,096
 	MaxStreams  uint32 // calls at once on one HTTP/2 connection, more wait at the client; default 1,000
-	MaxAttempts int    // times one Allocate scores an order whose stock others take meanwhile; default 8
+	MaxAttempts int    // times one Allocate scores an order whose stock others move meanwhile; default 32
 
 	ExpireEvery time.Duration // time between looks for holds that outlived their time; default 1 s
 
@@ -47,8 +59,9 @@ type Config struct {
 // withDefaults returns the configuration with every zero field filled in, or an *faults.Error with all that is wrong.
 func (c Config) withDefaults() (Config, error) {
 	var fl faults.List
-	if c.Load == nil {
-		fl.Addf("", 0, 0, "Load", "give the function that reads the network", "missing")
+	if (c.Load == nil) == (c.Files == nil) {
+		fl.Addf("", 0, 0, "Files", "give the network's directory, or the function Load in its place", "%s",
+			map[bool]string{true: "missing", false: "given beside Load"}[c.Files == nil])
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -60,7 +73,7 @@ func (c Config) withDefaults() (Config, error) {
 	def(&fl, "MaxHeader", &c.MaxHeader, 16<<10)
 	def(&fl, "MaxInFlight", &c.MaxInFlight, 4096)
 	def(&fl, "MaxStreams", &c.MaxStreams, 1000)
-	def(&fl, "MaxAttempts", &c.MaxAttempts, 8)
+	def(&fl, "MaxAttempts", &c.MaxAttempts, 32) // on one SKU that everyone wants every second may be in vain
 	def(&fl, "ExpireEvery", &c.ExpireEvery, time.Second)
 	def(&fl, "DrainDelay", &c.DrainDelay, 0)
 	def(&fl, "DrainTimeout", &c.DrainTimeout, 15*time.Second)

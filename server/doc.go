@@ -9,8 +9,12 @@
 // belongs to them. Loading a network builds a new one aside and swaps the pointer. Calls in flight end on the old one.
 //
 // Allocate scores on counters that other calls are changing, and then claims in the ledger, where claims are checked
-// one after the other. A plan that lost its stock in between is scored again, a few times, before the call gives up
-// with ABORTED.
+// one after the other. A plan that lost its stock in between is scored again, a number of times, before the call gives up
+// with ABORTED. So is one whose stock changed while it was scored: every decision is recorded with the number of the event
+// whose stock it surely saw, so that [Replay] can make it again, byte for byte.
+//
+// With a durable.Store nothing is answered before it is on disk, and watches read what is there. When the disk fails, the
+// server ends.
 //
 // Errors become codes in one function, statusOf.
 package server

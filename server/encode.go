@@ -142,11 +142,18 @@ func instant(t *timestamppb.Timestamp, at units.Instant) *timestamppb.Timestamp 
 	return t
 }
 
-// writeHold returns a hold as it is in a state.
-func writeHold(h *ledger.Hold) *allotv1.Hold {
+// writeHold returns a hold as it is in a state, with its lines.
+func writeHold(snap *network.Snapshot, h *ledger.Hold) *allotv1.Hold {
 	m := &allotv1.Hold{Id: holdName(h.ID), OrderId: h.Order, State: allotv1.HoldState(h.Status)}
 	if h.Status == ledger.Pending {
 		m.ExpiresAt = instant(&timestamppb.Timestamp{}, h.Expires)
+	}
+	lines := make([]allotv1.HoldLine, len(h.Stock))
+	for i := range h.Stock {
+		c := &h.Stock[i]
+		lines[i].Warehouse, lines[i].Sku = snap.Warehouses[c.Warehouse].ID, snap.SKUs.IDs[c.SKU]
+		lines[i].Quantity, lines[i].Shipped, lines[i].Short, lines[i].Returned = c.Quantity, c.Shipped, c.Short, c.Returned
+		m.Lines = append(m.Lines, &lines[i])
 	}
 	return m
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/journal"
 )
 
 // ErrorDomain is the domain of the ErrorInfo that every error carries.
@@ -31,7 +32,12 @@ const (
 	ReasonContended     = "STOCK_CONTENDED"   // ABORTED, with RetryInfo
 	ReasonRequestReused = "REQUEST_ID_REUSED" // ALREADY_EXISTS
 	ReasonNoHold        = "NO_SUCH_HOLD"      // NOT_FOUND
-	ReasonTransition    = "HOLD_NOT_IN_STATE" // FAILED_PRECONDITION; metadata says from and to
+	ReasonTransition    = "HOLD_NOT_IN_STATE" // FAILED_PRECONDITION; metadata says from, the state, and to, the move
+	ReasonNoJournal     = "NO_JOURNAL"        // FAILED_PRECONDITION: the server keeps all in memory
+	ReasonTrimmed       = "SEQUENCE_TRIMMED"  // OUT_OF_RANGE: the journal keeps only what is later; metadata says oldest and latest
+	ReasonAhead         = "SEQUENCE_AHEAD"    // OUT_OF_RANGE: the journal ends before; metadata says oldest and latest
+	ReasonJournal       = "JOURNAL_FAILED"    // UNAVAILABLE, with RetryInfo: nobody knows whether it was done; repeat it with the same request_id
+	ReasonDraining      = "SHUTTING_DOWN"     // UNAVAILABLE, with RetryInfo: the stream ends because the server does
 	ReasonDeadline      = "DEADLINE_EXCEEDED" // DEADLINE_EXCEEDED
 	ReasonCancelled     = "CANCELLED"         // CANCELLED
 	ReasonInternal      = "INTERNAL"          // INTERNAL: a defect; the log has more
@@ -72,9 +78,16 @@ func statusOf(err error) *status.Status {
 		return r.status()
 	}
 	if move, ok := errors.AsType[*ledger.TransitionError](err); ok {
-		r := refusef(codes.FailedPrecondition, ReasonTransition, "the hold is %v and cannot become %v", move.From, move.To)
-		r.metadata = map[string]string{"from": move.From.String(), "to": move.To.String()}
+		r := refusef(codes.FailedPrecondition, ReasonTransition, "the hold is %v and cannot be %v", move.From, move.Move)
+		r.metadata = map[string]string{"from": move.From.String(), "to": move.Move.String()}
 		return r.status()
+	}
+	if invalid, ok := errors.AsType[*ledger.InvalidError](err); ok {
+		var fl faults.List
+		for _, f := range invalid.Faults {
+			fl.Add(faults.Fault{Field: f.Field, Problem: f.Problem})
+		}
+		return refusedFaults(fl.Faults())
 	}
 	switch {
 	case errors.Is(err, ledger.ErrRequestReused):
@@ -86,6 +99,8 @@ func statusOf(err error) *status.Status {
 		r := refusef(codes.ResourceExhausted, ReasonTooManyHolds, "the ledger has as many holds as it may; confirm or release some")
 		r.retry = time.Second
 		return r.status()
+	case errors.Is(err, journal.ErrFailed), errors.Is(err, journal.ErrClosed), errors.Is(err, journal.ErrFenced):
+		return errJournalFailed.status()
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusef(codes.DeadlineExceeded, ReasonDeadline, "the call's deadline passed").status()
 	case errors.Is(err, context.Canceled):
@@ -95,6 +110,12 @@ func statusOf(err error) *status.Status {
 		return st
 	}
 	return refusef(codes.Internal, ReasonInternal, "internal error").status()
+}
+
+// errJournalFailed is what callers get whose answer can no longer be made durable.
+var errJournalFailed = &refusal{
+	code: codes.Unavailable, reason: ReasonJournal, retry: time.Second,
+	message: "the journal cannot be written any more and the server stops; whether the call was done shows when it is back: repeat it with the same request_id",
 }
 
 // asFaults returns the faults of an *faults.Error.

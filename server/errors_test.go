@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/journal"
 )
 
 // TestStatusOf goes through everything that the methods can return, wrapped as layers wrap it.
@@ -23,19 +24,24 @@ func TestStatusOf(t *testing.T) {
 		reason string
 		retry  time.Duration
 	}{
-		"faults":             {&faults.Error{Faults: []faults.Fault{{Field: "f", Problem: "p"}}}, codes.InvalidArgument, ReasonInvalid, 0},
-		"malformed":          {malformed{&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{}}}}, codes.InvalidArgument, ReasonMalformed, 0},
-		"contended":          {contendedAfter(3), codes.Aborted, ReasonContended, contendedRetry},
-		"busy":               {newGate(1).busy, codes.ResourceExhausted, ReasonTooManyCalls, busyRetry},
-		"full":               {ledger.ErrFull, codes.ResourceExhausted, ReasonTooManyHolds, time.Second},
-		"request reused":     {ledger.ErrRequestReused, codes.AlreadyExists, ReasonRequestReused, 0},
-		"no hold":            {ledger.ErrNoHold, codes.NotFound, ReasonNoHold, 0},
-		"illegal transition": {&ledger.TransitionError{From: ledger.Expired, To: ledger.Confirmed}, codes.FailedPrecondition, ReasonTransition, 0},
-		"deadline":           {context.DeadlineExceeded, codes.DeadlineExceeded, ReasonDeadline, 0},
-		"cancelled":          {context.Canceled, codes.Canceled, ReasonCancelled, 0},
-		"ledger conflict":    {ledger.ErrConflict, codes.Internal, ReasonInternal, 0}, // never leaves Allocate
-		"anything else":      {errors.New("secret"), codes.Internal, ReasonInternal, 0},
-		"the transport's":    {status.Error(codes.Unavailable, "closing"), codes.Unavailable, "", 0},
+		"faults":                {&faults.Error{Faults: []faults.Fault{{Field: "f", Problem: "p"}}}, codes.InvalidArgument, ReasonInvalid, 0},
+		"malformed":             {malformed{&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{}}}}, codes.InvalidArgument, ReasonMalformed, 0},
+		"contended":             {contendedAfter(3), codes.Aborted, ReasonContended, contendedRetry},
+		"busy":                  {newGate(1).busy, codes.ResourceExhausted, ReasonTooManyCalls, busyRetry},
+		"full":                  {ledger.ErrFull, codes.ResourceExhausted, ReasonTooManyHolds, time.Second},
+		"request reused":        {ledger.ErrRequestReused, codes.AlreadyExists, ReasonRequestReused, 0},
+		"no hold":               {ledger.ErrNoHold, codes.NotFound, ReasonNoHold, 0},
+		"illegal transition":    {&ledger.TransitionError{From: ledger.Expired, Move: ledger.HoldConfirmed}, codes.FailedPrecondition, ReasonTransition, 0},
+		"deadline":              {context.DeadlineExceeded, codes.DeadlineExceeded, ReasonDeadline, 0},
+		"cancelled":             {context.Canceled, codes.Canceled, ReasonCancelled, 0},
+		"journal failed":        {fmt.Errorf("%w: disk gone", journal.ErrFailed), codes.Unavailable, ReasonJournal, time.Second},
+		"journal closed":        {journal.ErrClosed, codes.Unavailable, ReasonJournal, time.Second},
+		"what the ledger finds": {&ledger.InvalidError{Faults: []ledger.Fault{{Field: "items[0].quantity", Problem: "is 0"}}}, codes.InvalidArgument, ReasonInvalid, 0},
+		"no journal":            {errNoJournal, codes.FailedPrecondition, ReasonNoJournal, 0},
+		"draining":              {errShutting, codes.Unavailable, ReasonDraining, drainRetry},
+		"ledger conflict":       {ledger.ErrConflict, codes.Internal, ReasonInternal, 0}, // never leaves Allocate
+		"anything else":         {errors.New("secret"), codes.Internal, ReasonInternal, 0},
+		"the transport's":       {status.Error(codes.Unavailable, "closing"), codes.Unavailable, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, err := range []error{tt.err, fmt.Errorf("order o-1: %w", tt.err)} {
@@ -52,9 +58,9 @@ func TestStatusOf(t *testing.T) {
 }
 
 func TestTransitionSaysFromAndTo(t *testing.T) {
-	st := statusOf(&ledger.TransitionError{From: ledger.Expired, To: ledger.Confirmed})
+	st := statusOf(&ledger.TransitionError{From: ledger.Expired, Move: ledger.HoldConfirmed})
 	info := st.Details()[0].(*errdetails.ErrorInfo)
-	if info.GetMetadata()["from"] != "expired" || info.GetMetadata()["to"] != "confirmed" || st.Message() != "the hold is expired and cannot become confirmed" {
+	if info.GetMetadata()["from"] != "expired" || info.GetMetadata()["to"] != "confirmed" || st.Message() != "the hold is expired and cannot be confirmed" {
 		t.Errorf("%v", st)
 	}
 }

@@ -53,6 +53,11 @@ func (s *Server) guarded(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 			m.Handler = s.guard(name, unmarked(m.Handler))
 		}
 	}
+	out.Streams = slices.Clone(desc.Streams)
+	for i := range out.Streams {
+		st := &out.Streams[i]
+		st.Handler = s.guardStream("/"+desc.ServiceName+"/"+st.StreamName, st.Handler)
+	}
 	return &out
 }
 

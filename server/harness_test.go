@@ -89,6 +89,17 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
+func dial(t testing.TB, address string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(1<<30)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 func serve(t testing.TB, change func(*Config)) *site {
 	t.Helper()
 	s, c := newServer(t, change)
@@ -98,11 +109,7 @@ func serve(t testing.TB, change func(*Config)) *site {
 	go func() { ended <- s.Serve(ctx, rpc, web) }()
 	out := &site{Server: s, clock: c, rpc: rpc.Addr().String(), web: "http://" + web.Addr().String()}
 	out.stop = sync.OnceValue(func() error { cancel(); return <-ended })
-	conn, err := grpc.NewClient(out.rpc, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(1<<30)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := dial(t, out.rpc)
 	out.conn = conn
 	out.allocation = allotv1.NewAllocationServiceClient(conn)
 	out.inventory = allotv1.NewInventoryServiceClient(conn)
@@ -168,6 +175,10 @@ func shopFiles(file, old, new string) []*allotv1.NetworkFile {
 
 func setStock(id, warehouse, sku string, onHand int32) *allotv1.SetStockRequest {
 	return &allotv1.SetStockRequest{RequestId: id, Levels: []*allotv1.StockLevel{{Warehouse: warehouse, Sku: sku, OnHand: onHand}}}
+}
+
+func adjustStock(id, warehouse, sku string, change int32) *allotv1.AdjustStockRequest {
+	return &allotv1.AdjustStockRequest{RequestId: id, Adjustments: []*allotv1.StockAdjustment{{Warehouse: warehouse, Sku: sku, Change: change}}}
 }
 
 func reasonOf(st *status.Status) string {

@@ -26,6 +26,11 @@ type cell struct {
 	sku       ledger.SKU
 }
 
+// compareCells puts cells in the order of their SKUs, then of their warehouses.
+func compareCells(a, b cell) int {
+	return cmp.Or(cmp.Compare(a.sku, b.sku), cmp.Compare(a.warehouse, b.warehouse))
+}
+
 // cellOf finds the counter that a request names, or adds what is wrong to fl.
 func cellOf(snap *network.Snapshot, fl *faults.List, field, warehouse, sku string) cell {
 	return cell{warehouseOf(snap, fl, field+".warehouse", warehouse), skuOf(snap, fl, field+".sku", sku)}
@@ -34,7 +39,7 @@ func cellOf(snap *network.Snapshot, fl *faults.List, field, warehouse, sku strin
 func warehouseOf(snap *network.Snapshot, fl *faults.List, field, id string) ledger.Warehouse {
 	row, ok := snap.Warehouse(id)
 	if !ok && id != "" {
-		fl.Addf("", 0, 0, field, meant(fl, id, snap.Rows().Warehouses, "name a warehouse of the network"), "unknown warehouse %.100q", id)
+		fl.Addf("", 0, 0, field, meant(fl.Len(), id, snap.Rows().Warehouses, "name a warehouse of the network"), "unknown warehouse %.100q", id)
 	}
 	return ledger.Warehouse(row)
 }
@@ -42,7 +47,7 @@ func warehouseOf(snap *network.Snapshot, fl *faults.List, field, id string) ledg
 func skuOf(snap *network.Snapshot, fl *faults.List, field, id string) ledger.SKU {
 	row, ok := snap.SKUs.Row(id)
 	if !ok && id != "" {
-		fl.Addf("", 0, 0, field, meant(fl, id, snap.SKUs.IDs, "name a SKU of the network"), "unknown SKU %.100q", id)
+		fl.Addf("", 0, 0, field, meant(fl.Len(), id, snap.SKUs.IDs, "name a SKU of the network"), "unknown SKU %.100q", id)
 	}
 	return ledger.SKU(row)
 }
@@ -89,7 +94,11 @@ func (s *Server) SetStock(_ context.Context, request *allotv1.SetStockRequest) (
 	if err != nil {
 		return nil, stockError(err)
 	}
-	return &allotv1.SetStockResponse{Stock: s.stockOf(snap, cells), Shortfalls: writeShortfalls(snap, result.Shortfalls)}, nil
+	stock, err := s.stockOf(snap, cells)
+	if err != nil {
+		return nil, err
+	}
+	return &allotv1.SetStockResponse{Stock: stock, Shortfalls: writeShortfalls(snap, result.Shortfalls)}, nil
 }
 
 // AdjustStock implements allotv1.InventoryServiceServer.
@@ -111,7 +120,11 @@ func (s *Server) AdjustStock(_ context.Context, request *allotv1.AdjustStockRequ
 	if err != nil {
 		return nil, stockError(err)
 	}
-	return &allotv1.AdjustStockResponse{Stock: s.stockOf(snap, cells), Shortfalls: writeShortfalls(snap, result.Shortfalls)}, nil
+	stock, err := s.stockOf(snap, cells)
+	if err != nil {
+		return nil, err
+	}
+	return &allotv1.AdjustStockResponse{Stock: stock, Shortfalls: writeShortfalls(snap, result.Shortfalls)}, nil
 }
 
 // stockError puts what the ledger found wrong with a change of stock into the words of the contract.
@@ -156,7 +169,10 @@ func (s *Server) GetStock(_ context.Context, request *allotv1.GetStockRequest) (
 	out := &allotv1.GetStockResponse{}
 	for _, sku := range skus {
 		for _, w := range warehouses {
-			stock := s.ledger.Stock(w, sku)
+			stock, err := s.ledger.Stock(w, sku)
+			if err != nil {
+				return nil, err
+			}
 			if all && stock == (ledger.Stock{}) {
 				continue
 			}
@@ -164,7 +180,7 @@ func (s *Server) GetStock(_ context.Context, request *allotv1.GetStockRequest) (
 				fl.Addf("", 0, 0, "skus", "ask for fewer, or name the warehouses", "more than %d answers", maxStockAnswers)
 				return nil, fl.Err()
 			}
-			out.Stock = append(out.Stock, writeStock(snap, cell{w, sku}, stock))
+			out.Stock = append(out.Stock, writeStock(snap.Warehouses[w].ID, snap.SKUs.IDs[sku], stock))
 		}
 	}
 	return out, nil
@@ -182,17 +198,21 @@ func byName(snap *network.Snapshot) []ledger.Warehouse {
 	return rows
 }
 
-func (s *Server) stockOf(snap *network.Snapshot, cells []cell) []*allotv1.Stock {
+func (s *Server) stockOf(snap *network.Snapshot, cells []cell) ([]*allotv1.Stock, error) {
 	out := make([]*allotv1.Stock, len(cells))
 	for i, c := range cells {
-		out[i] = writeStock(snap, c, s.ledger.Stock(c.warehouse, c.sku))
+		stock, err := s.ledger.Stock(c.warehouse, c.sku)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = writeStock(snap.Warehouses[c.warehouse].ID, snap.SKUs.IDs[c.sku], stock)
 	}
-	return out
+	return out, nil
 }
 
-func writeStock(snap *network.Snapshot, c cell, stock ledger.Stock) *allotv1.Stock {
+func writeStock(warehouse, sku string, stock ledger.Stock) *allotv1.Stock {
 	return &allotv1.Stock{
-		Warehouse: snap.Warehouses[c.warehouse].ID, Sku: snap.SKUs.IDs[c.sku],
+		Warehouse: warehouse, Sku: sku,
 		OnHand: stock.OnHand, Held: stock.Held, Safety: stock.Safety, Available: stock.Available, Inbound: stock.Inbound,
 	}
 }
@@ -201,6 +221,7 @@ func writeShortfalls(snap *network.Snapshot, shortfalls []ledger.Shortfall) []*a
 	var out []*allotv1.Shortfall
 	for _, f := range shortfalls {
 		m := &allotv1.Shortfall{Warehouse: snap.Warehouses[f.Warehouse].ID, Sku: snap.SKUs.IDs[f.SKU], Units: f.Missing}
+		m.HoldCount = int32(len(f.Holds))
 		for _, id := range f.Holds[:min(len(f.Holds), maxShortfallHolds)] {
 			m.HoldIds = append(m.HoldIds, holdName(id))
 		}

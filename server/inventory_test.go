@@ -75,7 +75,7 @@ func TestShortfallNamesTheHolds(t *testing.T) {
 		holds = append(holds, out.GetHold().GetId())
 	}
 	out, err := s.SetStock(t.Context(), setStock("s1", "columbus", "lamp", 3))
-	want := []*allotv1.Shortfall{{Warehouse: "columbus", Sku: "lamp", Units: 1, HoldIds: holds}}
+	want := []*allotv1.Shortfall{{Warehouse: "columbus", Sku: "lamp", Units: 1, HoldIds: holds, HoldCount: 2}}
 	if err != nil || !proto.Equal(&allotv1.SetStockResponse{Stock: out.GetStock(), Shortfalls: want}, out) {
 		t.Errorf("%v, %v", out, err)
 	}
@@ -141,5 +141,27 @@ func TestBadStockRequests(t *testing.T) {
 	}
 	if after := stockOf(t, s, "columbus", "mug"); !proto.Equal(before, after) {
 		t.Errorf("a refused request changed %v to %v", before, after)
+	}
+}
+
+// TestShortfallCountsWhatItDoesNotName hits more holds than an answer names.
+func TestShortfallCountsWhatItDoesNotName(t *testing.T) {
+	s, _ := newServer(t, nil)
+	if _, err := s.SetStock(t.Context(), setStock("s0", "columbus", "lamp", 200)); err != nil {
+		t.Fatal(err)
+	}
+	const holds = maxShortfallHolds + 20
+	for i := range holds {
+		if out, err := s.Allocate(t.Context(), allocate(fmt.Sprint(i), order("10001", "lamp", 1))); err != nil || out.GetHold() == nil {
+			t.Fatal(out, err)
+		}
+	}
+	out, err := s.AdjustStock(t.Context(), adjustStock("s1", "columbus", "lamp", -150))
+	if err != nil || len(out.GetShortfalls()) != 1 {
+		t.Fatal(out, err)
+	}
+	short := out.GetShortfalls()[0]
+	if short.GetUnits() != holds-50 || short.GetHoldCount() != holds || len(short.GetHoldIds()) != maxShortfallHolds || short.GetHoldIds()[0] != "1" || short.GetHoldIds()[99] != "100" {
+		t.Errorf("%v", short)
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"testing/fstest"
 
@@ -17,11 +18,11 @@ import (
 // Check implements allotv1.NetworkServiceServer.
 func (s *Server) Check(_ context.Context, request *allotv1.CheckRequest) (*allotv1.CheckResponse, error) {
 	cut(&request.Files, maxFiles)
-	read, err := s.loaderOf(request, request.GetFiles())
+	from, err := s.sourceOf(request, request.GetFiles())
 	if err != nil {
 		return nil, err
 	}
-	snap, _, err := read(nil)
+	snap, _, err := from.read(nil)
 	if bad, ok := asFaults(err); ok {
 		out := &allotv1.CheckResponse{}
 		for _, f := range bad {
@@ -40,12 +41,12 @@ func (s *Server) Check(_ context.Context, request *allotv1.CheckRequest) (*allot
 // Load implements allotv1.NetworkServiceServer.
 func (s *Server) Load(_ context.Context, request *allotv1.LoadRequest) (*allotv1.LoadResponse, error) {
 	cut(&request.Files, maxFiles)
-	read, err := s.loaderOf(request, request.GetFiles())
+	from, err := s.sourceOf(request, request.GetFiles())
 	if err != nil {
 		return nil, err
 	}
 	before := s.network.Load().snap.Version
-	if err := s.load(read, request.GetSetStock()); err != nil {
+	if err := s.load(from, request.GetSetStock()); err != nil {
 		return nil, err
 	}
 	snap := s.network.Load().snap
@@ -60,8 +61,8 @@ func (s *Server) Current(context.Context, *allotv1.CurrentRequest) (*allotv1.Cur
 	return &allotv1.CurrentResponse{Network: summary(n.snap), LoadedAt: instant(&timestamppb.Timestamp{}, n.since)}, nil
 }
 
-// loaderOf returns what reads the network that a request is about: its files, or those the server began with.
-func (s *Server) loaderOf(request proto.Message, files []*allotv1.NetworkFile) (loader, error) {
+// sourceOf returns where the network comes from that a request is about: its files, or those the server began with.
+func (s *Server) sourceOf(request proto.Message, files []*allotv1.NetworkFile) (source, error) {
 	var fl faults.List
 	violations(request, &fl)
 	dir := fstest.MapFS{} // the standard library's one file system in memory
@@ -78,12 +79,56 @@ func (s *Server) loaderOf(request proto.Message, files []*allotv1.NetworkFile) (
 		}
 	}
 	if err := fl.Err(); err != nil {
-		return nil, err
+		return source{}, err
 	}
 	if len(files) == 0 {
-		return s.cfg.Load, nil
+		return s.own(), nil
 	}
-	return func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) { return network.LoadFS(dir, prev) }, nil
+	return sourceIn(dir), nil
+}
+
+// own is where the network comes from that the server began with.
+func (s *Server) own() source {
+	if s.cfg.Load != nil {
+		return source{read: s.cfg.Load}
+	}
+	return sourceIn(s.cfg.Files)
+}
+
+// sourceIn is a network in a directory. The files are kept as they were read, whatever becomes of the directory.
+func sourceIn(dir fs.FS) source {
+	r := &recorder{dir: dir, files: fstest.MapFS{}}
+	return source{
+		read: func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) { return network.LoadFS(r, prev) },
+		kept: func() fs.FS { return r.files },
+	}
+}
+
+// A recorder is a directory that keeps the files that are read from it, but for the stock, which is no part of a network.
+type recorder struct {
+	dir   fs.FS
+	files fstest.MapFS
+}
+
+// Open implements fs.FS.
+func (r *recorder) Open(name string) (fs.File, error) {
+	if r.files[name] != nil {
+		return r.files.Open(name)
+	}
+	f, err := r.dir.Open(name)
+	if err != nil || name == network.StockFile {
+		return f, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return f, err
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	content, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	r.files[name] = &fstest.MapFile{Data: content}
+	return r.files.Open(name)
 }
 
 // summary counts what can be used: rows kept for what is gone are left out.

@@ -1,8 +1,12 @@
 package server
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/allot-engine/allot/engine"
@@ -18,6 +22,7 @@ import (
 type served struct {
 	snap    *network.Snapshot
 	engine  *engine.Engine
+	number  ledger.Network // the ledger's, of its version
 	since   units.Instant
 	desks   sync.Pool // of *desk
 	cleanup runtime.Cleanup
@@ -52,8 +57,11 @@ type desk struct {
 	point    geo.Point
 	decision engine.Decision
 	view     ledger.View
+	clip     units.Date
 	stock    engine.StockView
+	skus     []ledger.SKU
 	claims   ledger.Allocation
+	question []byte
 	body     []byte
 }
 
@@ -63,37 +71,62 @@ func newDesk(e *engine.Engine) *desk {
 	return d
 }
 
-// look takes the ledger's counters as they are now.
-func (d *desk) look(l *ledger.Ledger) {
+// look takes the ledger's counters as they are now, for a decision at a moment.
+func (d *desk) look(l *ledger.Ledger, now units.Instant) {
+	d.clip = clip(now)
 	d.view = l.View()
 	d.stock.Available, d.stock.Stocked = d.view.Available, d.view.Stocked
 	d.stock.Stride, d.stock.Words = d.view.Stride, d.view.Words
 }
 
+// clip returns the first day whose capacity counts as used up for a decision at a moment. The ledger's own end of the days
+// that it counts moves with its clock, which no event tells; a week before it does not depend on that.
+func clip(now units.Instant) units.Date {
+	return units.Date(int64(now)/86_400) + ledger.Horizon - 9
+}
+
+// still tells that what was decided is what the stock that was looked at makes, and no later event had a part in it.
+func (d *desk) still() bool {
+	d.skus = d.skus[:0]
+	for _, sku := range d.scratch.SKUs() {
+		d.skus = append(d.skus, ledger.SKU(sku))
+	}
+	return d.view.Still(d.skus)
+}
+
 // WarehouseLeft implements engine.Capacity.
 func (d *desk) WarehouseLeft(warehouse int32, ship units.Date) int32 {
+	if ship >= d.clip {
+		return 0
+	}
 	return d.view.CapacityLeft(ledger.Warehouse(warehouse), ledger.AnyService, ship)
 }
 
 // ServiceLeft implements engine.Capacity.
 func (d *desk) ServiceLeft(warehouse, service int32, ship units.Date) int32 {
+	if ship >= d.clip {
+		return 0
+	}
 	return d.view.CapacityLeft(ledger.Warehouse(warehouse), ledger.Service(service), ship)
 }
 
 // A loader reads and compiles a network with the rows of the one before it.
 type loader func(prev *network.Rows) (*network.Snapshot, *network.Stock, error)
 
-// load puts the network that read returns in service. Where it cannot, all stays as it was.
-func (s *Server) load(read loader, setStock bool) error {
+// A source is where a network comes from.
+type source struct {
+	read loader
+	kept func() fs.FS // what read has read of the network's files; nil where they are not known
+}
+
+// load puts the network of a source in service. Where it cannot, the one before stays. With setStock it sets the stock
+// that the files have on hand as well; a ledger that has had no network yet gets all their stock.
+func (s *Server) load(from source, setStock bool) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	at := s.now()
 	before := s.network.Load()
-	var prev *network.Rows
-	if before != nil {
-		prev = before.snap.Rows()
-	}
-	snap, stock, err := read(prev)
+	snap, stock, err := from.read(s.rows())
 	if err != nil {
 		return err
 	}
@@ -102,20 +135,52 @@ func (s *Server) load(read loader, setStock bool) error {
 		if n, err = newServed(snap, s.cfg.Engine, at); err != nil {
 			return err
 		}
-		if err := s.extend(snap, at); err != nil {
+		if err := s.enter(n, from, stock, setStock); err != nil {
 			n.close()
 			return err
 		}
-	}
-	if setStock {
-		if err := s.stockUp(n.snap, stock, at, before == nil); err != nil {
-			if n != before {
-				n.close()
-			}
+	} else if setStock {
+		if err := s.stockUp(snap, stock, at, false); err != nil {
 			return err
 		}
 	}
 	s.network.Store(n)
+	if s.cfg.Loaded != nil {
+		s.cfg.Loaded(snap, stock)
+	}
+	return nil
+}
+
+// rows returns the rows that the ledger gave to names so far, for the next network to go on with; nil if it gave none.
+func (s *Server) rows() *network.Rows {
+	warehouses, skus, services, _ := s.ledger.Names()
+	if len(warehouses)+len(skus)+len(services) == 0 {
+		return nil
+	}
+	return &network.Rows{Warehouses: slices.Clip(warehouses), SKUs: slices.Clip(skus), Services: slices.Clip(services)}
+}
+
+// enter makes a network known to the ledger. Its version goes last: until then the ledger is as good as without it, so
+// that a first start that was cut off is done again, and no decision names a version whose files are not kept.
+func (s *Server) enter(n *served, from source, stock *network.Stock, setStock bool) error {
+	_, _, _, networks := s.ledger.Names()
+	if err := s.extend(n.snap, n.since); err != nil {
+		return err
+	}
+	if first := len(networks) == 0; first || setStock {
+		if err := s.stockUp(n.snap, stock, n.since, first); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Store != nil && from.kept != nil {
+		if err := s.cfg.Store.PutNetwork(n.snap.Version, from.kept()); err != nil {
+			return err
+		}
+	}
+	if err := s.ledger.Extend(n.since, nil, nil, nil, []string{n.snap.Version}); err != nil {
+		return err
+	}
+	n.number, _ = s.ledger.Network(n.snap.Version)
 	return nil
 }
 
@@ -123,11 +188,11 @@ func (s *Server) load(read loader, setStock bool) error {
 // number names in the order in which the lineage met them.
 func (s *Server) extend(snap *network.Snapshot, at units.Instant) error {
 	rows := snap.Rows()
-	if err := s.ledger.Extend(at, rows.Warehouses, rows.SKUs, rows.Services); err != nil {
+	if err := s.ledger.Extend(at, rows.Warehouses, rows.SKUs, rows.Services, nil); err != nil {
 		return err
 	}
-	warehouses, skus, services := s.ledger.Rows(rows.Warehouses, rows.SKUs, rows.Services)
-	if !inOrder(warehouses) || !inOrder(skus) || !inOrder(services) {
+	warehouses, skus, services, _ := s.ledger.Names()
+	if !slices.Equal(warehouses, rows.Warehouses) || !slices.Equal(skus, rows.SKUs) || !slices.Equal(services, rows.Services) {
 		return fmt.Errorf("server: the ledger's rows are not those of network %s", snap.Version)
 	}
 	view := s.ledger.View()
@@ -155,16 +220,11 @@ func (s *Server) extend(snap *network.Snapshot, at units.Instant) error {
 	return s.ledger.SetCapacity(at, limits)
 }
 
-func inOrder[R ~int32](rows []R) bool {
-	for i, r := range rows {
-		if int(r) != i {
-			return false
-		}
-	}
-	return true
-}
+// stockBatch is how many rows of a network's stock go to the ledger at once.
+const stockBatch = 10_000
 
-// stockUp sets the stock that a network's files have on hand, and at first announces what they say is on its way.
+// stockUp sets the stock that a network's files have on hand, and at first announces what they say is on its way. At
+// first every batch has a request id, so that a start that was cut off can be repeated and announces nothing twice.
 func (s *Server) stockUp(snap *network.Snapshot, stock *network.Stock, at units.Instant, first bool) error {
 	var levels []ledger.StockLevel
 	var receipts []ledger.Receipt
@@ -180,29 +240,63 @@ func (s *Server) stockUp(snap *network.Snapshot, stock *network.Stock, at units.
 				Warehouse: ledger.Warehouse(w), SKU: ledger.SKU(sku), OnHand: row.OnHand, Safety: row.Safety,
 			})
 		} else if first && row.OnHand > 0 {
-			zone := snap.Profiles[snap.Warehouses[w].Profile].Dock.Zone
 			receipts = append(receipts, ledger.Receipt{
-				Warehouse: ledger.Warehouse(w), SKU: ledger.SKU(sku), Quantity: row.OnHand, From: zone.Instant(row.AvailableFrom, 0),
+				Warehouse: ledger.Warehouse(w), SKU: ledger.SKU(sku), Quantity: row.OnHand, From: startOfDay(snap, w, row.AvailableFrom),
 			})
 		}
 	}
-	if len(levels) > 0 {
-		if _, err := s.ledger.SetStock(at, ledger.Request{}, levels); err != nil {
-			return err
+	number := 0
+	request := func(body [32]byte) (r ledger.Request) {
+		if number++; first {
+			r = ledger.Request{ID: ownRequest("first stock", "", number), Body: body}
+		}
+		return r
+	}
+	var text []byte
+	for batch := range slices.Chunk(levels, stockBatch) {
+		text = text[:0]
+		for _, l := range batch {
+			text = fmt.Appendln(text, l)
+		}
+		if _, err := s.ledger.SetStock(at, request(sha256.Sum256(text)), batch); err != nil {
+			return startOver(err, first)
 		}
 	}
-	for _, r := range receipts {
-		if err := s.ledger.AddReceipt(at, r); err != nil {
-			return err
+	for batch := range slices.Chunk(receipts, stockBatch) {
+		text = text[:0]
+		for _, r := range batch {
+			text = fmt.Appendln(text, r)
+		}
+		if err := s.ledger.AddReceipts(at, request(sha256.Sum256(text)), batch); err != nil {
+			return startOver(err, first)
 		}
 	}
 	return nil
 }
 
-// meant returns what to write in place of an unknown name. Suggestions are looked for among few names only, and for
-// the first few faults of a request: a typo must not cost a walk through a million SKUs.
-func meant(fl *faults.List, got string, known []string, otherwise string) string {
-	if fl.Len() < 10 && len(known) <= 10_000 {
+// startOver says what to do where a first start was cut off and the next finds other stock.
+func startOver(err error, first bool) error {
+	if first && errors.Is(err, ledger.ErrRequestReused) {
+		return fmt.Errorf("server: an earlier start was cut off while it loaded the stock, and the stock of the network's files is another now; "+
+			"delete the data directory, in which there are no orders yet, and start again: %w", err)
+	}
+	return err
+}
+
+// startOfDay returns when a day begins at a warehouse.
+func startOfDay(snap *network.Snapshot, warehouse int32, day units.Date) units.Instant {
+	return snap.Profiles[snap.Warehouses[warehouse].Profile].Dock.Zone.Instant(day, 0)
+}
+
+// ownRequest returns a request id of the server's own: longer than any that the contract lets callers send.
+func ownRequest(what, id string, number int) string {
+	return fmt.Sprintf("%-40s/%x/%024d", what, sha256.Sum256([]byte(id)), number)
+}
+
+// meant returns what to write in place of an unknown name, of a request with so many faults before. Suggestions are looked
+// for among few names only, and for the first few faults: a typo must not cost a walk through a million SKUs.
+func meant(before int, got string, known []string, otherwise string) string {
+	if before < 10 && len(known) <= 10_000 {
 		if s := faults.DidYouMean(got, known); s != "" {
 			return s
 		}

@@ -36,6 +36,8 @@ type Server struct {
 	gate     *gate
 	health   *health.Server
 	tooLarge *refusal
+	draining context.Context // ends when streams must
+	drained  context.CancelFunc
 }
 
 // New reads the network, puts its stock into a new ledger, and returns a server ready to serve it. The error is a
@@ -45,27 +47,40 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := &Server{cfg: cfg, ledger: ledger.New(cfg.Ledger), gate: newGate(cfg.MaxInFlight), health: health.NewServer()}
+	s := &Server{cfg: cfg, gate: newGate(cfg.MaxInFlight), health: health.NewServer()}
+	s.draining, s.drained = context.WithCancel(context.Background())
+	if cfg.Store != nil {
+		s.ledger = cfg.Store.Ledger()
+	} else {
+		s.ledger = ledger.New(cfg.Ledger)
+	}
 	s.tooLarge = refusef(codes.ResourceExhausted, ReasonTooLarge,
 		"the message is larger than the %d bytes that the server takes; send less at once", cfg.MaxMessage)
 	for _, name := range serviceNames {
 		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
 	}
-	if err := s.load(cfg.Load, true); err != nil {
+	if err := s.load(s.own(), false); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Close releases the memory of the network. Nothing may be called afterwards.
-func (s *Server) Close() { s.network.Load().close() }
+// Close releases the memory of the network. Nothing may be called afterwards. A Store is its caller's to close.
+func (s *Server) Close() {
+	s.drained()
+	s.network.Load().close()
+}
 
 // now returns the time in the ledger's and the engine's measure.
 func (s *Server) now() units.Instant { return units.Instant(s.cfg.Now().Unix()) }
 
 // Serve answers gRPC on rpc and HTTP (JSON, Connect, gRPC-Web) on web until the context ends, and then drains: health
 // turns NOT_SERVING, after DrainDelay new calls are no longer taken, and calls in flight have DrainTimeout to end.
-// It closes both listeners. web may be nil. The error is nil after a drain in which every call ended by itself.
+// It closes both listeners. web may be nil. The error is nil after a drain in which every call ended by itself. Streams
+// are told to come back, and end when new calls are no longer taken.
+//
+// When the Store can no longer be written, Serve returns ErrJournal at once: nothing more is answered, and the process
+// is to end.
 func (s *Server) Serve(ctx context.Context, rpc, web net.Listener) error {
 	g, h := s.newGRPC(), s.newWeb()
 	ended := make(chan error, 2)
@@ -89,9 +104,37 @@ func (s *Server) Serve(ctx context.Context, rpc, web net.Listener) error {
 		g.Stop()
 		_ = h.Close() // the error that ended it all is the other
 		return fmt.Errorf("server: %w", err)
+	case <-s.failed():
+		s.health.Shutdown()
+		g.Stop()
+		_ = h.Close()
+		return s.journalError()
 	case <-ctx.Done():
 	}
-	return s.drain(g, h)
+	err := s.drain(g, h)
+	if lost := s.journalError(); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// ErrJournal reports that what was done can no longer be written to disk.
+var ErrJournal = errors.New("server: the journal cannot be written any more")
+
+// failed returns a channel that is closed when the journal can no longer be written.
+func (s *Server) failed() <-chan struct{} {
+	if s.cfg.Store == nil {
+		return nil
+	}
+	return s.cfg.Store.Done()
+}
+
+func (s *Server) journalError() error {
+	if s.cfg.Store == nil || s.cfg.Store.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: nothing is answered any more, and what was answered is safe; mend the disk and start again, callers then repeat what got no answer: %w",
+		ErrJournal, s.cfg.Store.Err())
 }
 
 func address(l net.Listener) string {
@@ -106,6 +149,7 @@ func (s *Server) drain(g *grpc.Server, h *http.Server) error {
 	s.health.Shutdown()
 	s.cfg.Log.Info("draining", "in_flight", s.gate.inFlight.Load(), "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
 	time.Sleep(s.cfg.DrainDelay)
+	s.drained()
 	bounded, cancel := context.WithTimeoutCause(context.Background(), s.cfg.DrainTimeout, errDrain)
 	defer cancel()
 	var both sync.WaitGroup
@@ -146,7 +190,7 @@ func (s *Server) expire(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.ledger.Advance(s.now()); err != nil {
+			if err := s.ledger.Advance(s.now()); err != nil && s.journalError() == nil {
 				s.cfg.Log.Error("holds not expired", "error", err)
 			}
 		}
@@ -162,6 +206,9 @@ func (s *Server) panicked(method string, p any) error {
 // outward is statusOf, and logs what callers are not told.
 func (s *Server) outward(method string, err error) *status.Status {
 	st := statusOf(err)
+	if st.Code() == codes.Internal && s.journalError() != nil {
+		st = errJournalFailed.status() // whatever it is called on the way
+	}
 	if _, told := errors.AsType[*refusal](err); st.Code() == codes.Internal && !told {
 		s.cfg.Log.Error("internal error", "method", method, "error", err)
 	}

@@ -43,11 +43,11 @@ func (s *Server) handler() http.Handler {
 		connect.WithCodec(binaryCodec()), connect.WithCodec(jsonCodec("json")), connect.WithCodec(jsonCodec("json; charset=utf-8")),
 		connect.WithReadMaxBytes(s.cfg.MaxMessage),
 		connect.WithCompressMinBytes(16 << 10), // gzip doubles the cost of a small answer and saves nothing
-		connect.WithInterceptors(connect.UnaryInterceptorFunc(s.intercept)),
+		connect.WithInterceptors(interceptor{s}),
 	}
 	calls := http.NewServeMux()
-	calls.Handle(allotv1connect.NewAllocationServiceHandler(s, options...))
-	calls.Handle(allotv1connect.NewInventoryServiceHandler(s, options...))
+	calls.Handle(allotv1connect.NewAllocationServiceHandler(webAllocation{s}, options...))
+	calls.Handle(allotv1connect.NewInventoryServiceHandler(webInventory{s}, options...))
 	calls.Handle(allotv1connect.NewNetworkServiceHandler(s, options...))
 
 	mux := http.NewServeMux()
@@ -60,6 +60,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /v1/events", s.events)
 	if len(s.cfg.AllowOrigins) == 0 {
 		return mux
 	}
@@ -78,6 +79,13 @@ var serviceNames = []string{
 	allotv1.NetworkService_ServiceDesc.ServiceName,
 }
 
+// streams are the procedures that may go on for long, and whose requests may be of any length: their messages are bounded.
+var streams = map[string]bool{
+	allotv1connect.AllocationServiceWatchDecisionsProcedure: true,
+	allotv1connect.InventoryServiceWatchStockProcedure:      true,
+	allotv1connect.InventoryServiceImportStockProcedure:     true,
+}
+
 // admit counts a request as in flight and refuses one that says it is too large, before anything is read of it.
 func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Handler {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
@@ -86,7 +94,8 @@ func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Hand
 		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > int64(s.cfg.MaxMessage)+framing {
+		stream := streams[r.URL.Path]
+		if !stream && r.ContentLength > int64(s.cfg.MaxMessage)+framing {
 			w.Header().Set("Connection", "close") // instead of reading the rest
 			refuse(w, r, s.tooLarge)
 			return
@@ -96,6 +105,13 @@ func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Hand
 			return
 		}
 		defer s.gate.leave()
+		if stream {
+			var err error
+			if w, r, err = s.patient(w, r); err != nil {
+				refuse(w, r, err)
+				return
+			}
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -127,6 +128,14 @@ func appendInt(b []byte, field protowire.Number, v int64) []byte {
 		return b
 	}
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(v))
+}
+
+func appendFloat(b []byte, field protowire.Number, v float64) []byte {
+	bits := math.Float64bits(v)
+	if bits == 0 {
+		return b
+	}
+	return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), bits)
 }
 
 func appendBool(b []byte, field protowire.Number, v bool) []byte {

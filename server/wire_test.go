@@ -87,11 +87,11 @@ func TestWireIsTheMessage(t *testing.T) {
 			ID: ledger.HoldID(rapid.Uint64Min(1).Draw(t, "hold")), Order: rapid.StringN(0, 128, 128).Draw(t, "order"), Status: ledger.Pending,
 			Expires: units.Instant(rapid.Int64Range(0, 1<<33).Draw(t, "expires")),
 		}
-		whole, err := proto.MarshalOptions{Deterministic: true}.Marshal(&allotv1.AllocateResponse{Decision: m, Hold: writeHold(&h)})
+		whole, err := proto.MarshalOptions{Deterministic: true}.Marshal(&allotv1.AllocateResponse{Decision: m, Hold: writeHold(snap, &h)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := answer{decision: &kept{got}, id: h.ID, order: h.Order, expires: h.Expires}
+		a := answer{decision: got, id: h.ID, order: h.Order, expires: h.Expires}
 		if !bytes.Equal(a.appendTo(nil), whole) {
 			t.Fatalf("the answer differs for hold %+v", h)
 		}

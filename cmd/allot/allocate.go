@@ -137,7 +137,7 @@ func allocate(ctx context.Context, t *terminal, fl *allocateFlags, files []strin
 	if fl.asText || t.outIsTerminal && !fl.asJSON {
 		a.print = printText
 	}
-	progress := newProgress(t, fl.quiet)
+	progress := newProgress(t, fl.quiet, "order")
 	for i, file := range files {
 		for o, err := range readOrders(file, formats[i], t.in) {
 			if err == nil && ctx.Err() != nil {

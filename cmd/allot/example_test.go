@@ -202,7 +202,7 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("a terminal shows %s", got)
 	}
 	errs.Reset()
-	p := newProgress(on, false)
+	p := newProgress(on, false, "order")
 	p.step(1)
 	if errs.Len() > 0 {
 		t.Errorf("a short job says %q", &errs)

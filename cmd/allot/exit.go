@@ -10,7 +10,7 @@ import (
 // The exit codes of every command.
 const (
 	exitDone    = 0
-	exitFaults  = 1 // the input has faults
+	exitFaults  = 1 // the input has faults, or what was verified or replayed is not as it should be
 	exitUsage   = 2
 	exitFailed  = 3 // the world did not let it
 	exitRefused = 4 // allocate --strict
@@ -28,13 +28,16 @@ func exitCodesTopic() *cobra.Command {
 		Long: `Every command ends with one of these codes:
 
   0  done
-  1  the input has faults: each is listed with file, row and column and what to do about it
+  1  the input has faults: each is listed with file, row and column and what to do about it;
+     ledger verify: the data is damaged; ledger replay: a decision came out otherwise
   2  the command was called wrongly: an unknown flag, a missing argument, a value that is no such thing
-  3  the command could not do its work: a file that cannot be read or written, a port in use, an interruption
+  3  the command could not do its work: a file that cannot be read or written, a port in use,
+     a data directory that is in use, damaged or of another network, an interruption
   4  allocate --strict: every order could be read, and some were refused
 
 A refused order is a result and not a failure, which is why it counts under --strict only. A server that was told to
-stop (SIGINT, SIGTERM) ends with 0 when every call in flight ended by itself, and with 3 when some were cut off.`,
+stop (SIGINT, SIGTERM) ends with 0 when every call in flight ended by itself, and with 3 when some were cut off. One that
+cannot write its data any more ends with 3 at once.`,
 	}
 }
 

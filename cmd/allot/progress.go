@@ -8,6 +8,7 @@ import (
 // A progress tells on a terminal how far a long job is. Short jobs, and those that nobody watches, say nothing.
 type progress struct {
 	t     *terminal
+	thing string // what is counted, as "order"
 	mute  bool
 	began time.Time
 	last  time.Time
@@ -20,12 +21,15 @@ const (
 	showEvery = 200 * time.Millisecond
 )
 
-func newProgress(t *terminal, mute bool) *progress {
-	return &progress{t: t, mute: mute || !t.errIsTerminal, began: time.Now()}
+func newProgress(t *terminal, mute bool, thing string) *progress {
+	return &progress{t: t, thing: thing, mute: mute || !t.errIsTerminal, began: time.Now()}
 }
 
 // step tells how many things are done.
-func (p *progress) step(done int) {
+func (p *progress) step(done int) { p.of(done, 0) }
+
+// of tells how many things are done of how many, if that is not 0.
+func (p *progress) of(done, total int) {
 	if p.mute {
 		return
 	}
@@ -34,7 +38,11 @@ func (p *progress) step(done int) {
 		return
 	}
 	p.last, p.shown = now, true
-	fmt.Fprintf(p.t.err, "\r%s, %s a second ", count(done, "order"), thousands(int(float64(done)/now.Sub(p.began).Seconds())))
+	whole := ""
+	if total > 0 {
+		whole = " of " + thousands(total)
+	}
+	fmt.Fprintf(p.t.err, "\r%s%s, %s a second ", count(done, p.thing), whole, thousands(int(float64(done)/now.Sub(p.began).Seconds())))
 }
 
 // clear takes the line away.

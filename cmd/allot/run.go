@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -23,7 +24,9 @@ type terminal struct {
 
 	inIsTerminal, outIsTerminal, errIsTerminal bool
 
-	now func() time.Time
+	now   func() time.Time
+	files vfs.FS         // of data directories; nil for those of the system
+	exit  func(code int) // ends the process at once; nil for os.Exit
 }
 
 // run does what the arguments ask for and returns the exit code. It returns when ctx ends.
@@ -58,6 +61,9 @@ func (t *terminal) run(ctx context.Context, args []string) int {
 func (t *terminal) report(cmd *cobra.Command, err error) int {
 	if code, silent := errors.AsType[toldError](err); silent {
 		return int(code)
+	}
+	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
+		err = errInterrupted // whatever it kept from being read or written
 	}
 	if misused, ok := errors.AsType[*usageError](err); ok {
 		for line := range strings.SplitSeq(misused.Error(), "\n") {
@@ -98,7 +104,7 @@ func newRoot(t *terminal, began *bool) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newServe(t), newAllocate(t), newRate(t), newNetwork(t), newImport(t), newVersion(t), exitCodesTopic(), ordersTopic())
+	root.AddCommand(newServe(t), newAllocate(t), newRate(t), newNetwork(t), newImport(t), newLedger(t), newVersion(t), exitCodesTopic(), ordersTopic())
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd("allot")
 	return root

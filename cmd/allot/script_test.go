@@ -26,9 +26,14 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
+			servers := fleet{}
+			env.Values[fleetKey{}] = servers
+			env.Defer(servers.shut)
 			return os.CopyFS(env.Cd+"/network", os.DirFS("testdata/network"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replace": replace},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "replace": replace, "serve": startServer, "end": stopServer, "post": post, "flip": flip,
+		},
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,6 +37,9 @@ type serveFlags struct {
 	grpc, http          string
 	logFormat, logLevel string
 	cfg                 server.Config
+
+	data                string // empty keeps everything in memory
+	snapshotEvery, keep int
 }
 
 func newServe(t *terminal) *cobra.Command {
@@ -43,27 +47,43 @@ func newServe(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve DIR",
 		Short: "Answer the allot.v1 API for a network",
-		Long: `Serve reads a network directory, puts its stock into a ledger in memory, and answers the allot.v1 API on two ports: gRPC,
-with health and reflection, on one; JSON, Connect and gRPC-Web for curl and browsers on the other. NetworkService.Load
-without files reads the directory anew. What orders take from the stock is forgotten when the server ends.
+		Long: `Serve reads a network directory, puts its stock into a ledger, and answers the allot.v1 API on two ports: gRPC, with health
+and reflection, on one; JSON, Connect and gRPC-Web for curl and browsers on the other. NetworkService.Load without files
+reads the directory anew.
+
+With --data the ledger is kept in that directory: nothing is answered before it is on disk, and a server that was stopped,
+killed or lost its power goes on where it was, with every hold that it answered. The network's files give the stock when the
+directory is new; from then on the ledger knows better, and what they say of stock is not read at a start. One server at a
+time may have a directory. Snapshots keep a restart quick; making one, in the background, takes the memory of the ledger a
+second time. When the directory cannot be written any more (disk full, disk broken) the server says why and ends at once with
+code 3; start it again when that is mended. "allot ledger" checks, copies and exports what is there.
+
+Without --data the ledger is in memory: what orders take from the stock is forgotten when the server ends.
 
 The addresses and a curl line to try are printed; the log goes to standard error. SIGINT or SIGTERM drains: health turns
 NOT_SERVING, new calls are refused, those in flight may end. A second signal ends at once.
 
 Nothing is encrypted and nobody is asked who they are: listen on this machine, or behind a proxy that does both.`,
 		Example: `  allot serve examples/us-parcel
+  allot serve examples/us-parcel --data data
   allot serve --grpc :7430 --http none --log-format json networks/retail
   curl -s http://127.0.0.1:7431/healthz
   grpcurl -plaintext 127.0.0.1:7430 list`,
 		Args:              arguments(1, 1, "DIR"),
 		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fl.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
 			return serve(cmd.Context(), t, &fl, args[0])
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&fl.grpc, "grpc", defaultGRPC, "`ADDRESS` for gRPC")
 	f.StringVar(&fl.http, "http", defaultHTTP, "`ADDRESS` for JSON, Connect and gRPC-Web, or none")
+	f.StringVar(&fl.data, "data", "", "keep stock and holds in the directory `DATADIR`; made when missing (default in memory)")
+	f.IntVar(&fl.snapshotEvery, "snapshot-every", 1_000_000, "with --data, make a snapshot every `N` events: fewer make a restart quicker")
+	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
@@ -74,6 +94,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f.DurationVar(&fl.cfg.DrainTimeout, "drain-timeout", 15*time.Second, "`TIME` for calls in flight to end before they are cut off")
 	f.StringVar(&fl.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or none")
 	f.StringVar(&fl.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn or error")
+	completeDirectory(cmd, "data")
 	completeFlag(cmd, "log-format", cobra.FixedCompletions([]string{"text", "json", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(cmd, "log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -99,7 +120,7 @@ func (fl *serveFlags) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, misusef("--log-format: unknown format %.60q; %s", fl.logFormat, meant(fl.logFormat, []string{"text", "json", "none"}))
 }
 
-func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) error {
+func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err error) {
 	log, err := fl.logger(t.err)
 	if err != nil {
 		return err
@@ -124,15 +145,19 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) error {
 		defer func() { _ = web.Close() }()
 	}
 
-	var read atomic.Pointer[loaded]
-	fl.cfg.Log, fl.cfg.Now = log, t.now
-	fl.cfg.Load = func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) {
-		snap, stock, err := network.LoadFS(root.FS(), prev)
-		if err == nil {
-			read.Store(&loaded{snap, stock})
+	kept := "in memory, and forgotten when this server ends; --data DATADIR keeps it"
+	if fl.data != "" {
+		data, failed := openStore(ctx, t, fl, root.FS(), log)
+		if failed != nil {
+			return failed
 		}
-		return snap, stock, err
+		defer func() { err = errors.Join(err, data.store.Close()) }()
+		fl.cfg.Store = data.store
+		kept = fmt.Sprintf("in %s: %v", fl.data, data)
 	}
+	var read atomic.Pointer[loaded]
+	fl.cfg.Log, fl.cfg.Now, fl.cfg.Files = log, t.now, root.FS()
+	fl.cfg.Loaded = func(snap *network.Snapshot, stock *network.Stock) { read.Store(&loaded{snap, stock}) }
 	s, err := server.New(fl.cfg)
 	if err != nil {
 		return flagFaults(err)
@@ -140,7 +165,7 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) error {
 	defer s.Close()
 
 	n := read.Load()
-	fmt.Fprintf(t.out, "%v\nready after %v\n\n", summarize(n.snap, len(n.stock.Rows)), t.now().Sub(began).Round(time.Millisecond))
+	fmt.Fprintf(t.out, "%v\nledger %s\nready after %v\n\n", summarize(n.snap, len(n.stock.Rows)), kept, t.now().Sub(began).Round(time.Millisecond))
 	list := []string{"gRPC", rpc.Addr().String() + "  (reflection is on: grpcurl -plaintext " + reachable(rpc) + " list)"}
 	if web != nil {
 		list = append(list, "HTTP", "http://"+reachable(web)+"  (JSON, Connect, gRPC-Web; /healthz)")

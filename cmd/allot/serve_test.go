@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +30,28 @@ import (
 type serving struct {
 	rpc, web string // host:port
 	body     string // of the curl line that it prints
+	log      func() string
 	stop     func() (code int, log string)
+}
+
+// A safeBuffer is a buffer that several goroutines write to and read.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+// String returns what was written so far.
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 var (
@@ -40,16 +62,22 @@ var (
 
 func startServe(t *testing.T, now time.Time, args ...string) *serving {
 	t.Helper()
+	return startServeOn(t, &terminal{now: func() time.Time { return now }}, args...)
+}
+
+// startServeOn starts a server on a terminal, of which it sets what is read and written.
+func startServeOn(t *testing.T, on *terminal, args ...string) *serving {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	read, write := io.Pipe()
-	var log bytes.Buffer
-	on := &terminal{in: strings.NewReader(""), out: bufio.NewWriter(write), err: &log, now: func() time.Time { return now }}
+	var log safeBuffer
+	on.in, on.out, on.err = strings.NewReader(""), bufio.NewWriter(write), &log
 	ended := make(chan int, 1)
 	go func() {
 		ended <- on.run(ctx, append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...))
 		_ = write.Close()
 	}()
-	s := &serving{stop: func() (int, string) { cancel(); return <-ended, log.String() }}
+	s := &serving{log: log.String, stop: func() (int, string) { cancel(); return <-ended, log.String() }}
 	lines := bufio.NewScanner(read)
 	for printed := ""; s.body == "" && lines.Scan(); {
 		printed += lines.Text() + "\n"

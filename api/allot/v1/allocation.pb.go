@@ -33,14 +33,16 @@ const (
 	HoldState_HOLD_STATE_UNSPECIFIED HoldState = 0
 	// HOLD_STATE_PENDING: the stock is held until expires_at.
 	HoldState_HOLD_STATE_PENDING HoldState = 1
-	// HOLD_STATE_CONFIRMED: the stock is held until the hold is cancelled.
+	// HOLD_STATE_CONFIRMED: the stock is held until it is shipped, picked short or cancelled.
 	HoldState_HOLD_STATE_CONFIRMED HoldState = 2
 	// HOLD_STATE_RELEASED: a pending hold was given back.
 	HoldState_HOLD_STATE_RELEASED HoldState = 3
 	// HOLD_STATE_EXPIRED: a pending hold outlived its time and was given back.
 	HoldState_HOLD_STATE_EXPIRED HoldState = 4
-	// HOLD_STATE_CANCELLED: a confirmed hold was given back.
+	// HOLD_STATE_CANCELLED: a confirmed hold was given back, or was picked short, and nothing of it has left.
 	HoldState_HOLD_STATE_CANCELLED HoldState = 5
+	// HOLD_STATE_SHIPPED: nothing of the hold is held any more, and some of it has left.
+	HoldState_HOLD_STATE_SHIPPED HoldState = 6
 )
 
 // Enum value maps for HoldState.
@@ -52,6 +54,7 @@ var (
 		3: "HOLD_STATE_RELEASED",
 		4: "HOLD_STATE_EXPIRED",
 		5: "HOLD_STATE_CANCELLED",
+		6: "HOLD_STATE_SHIPPED",
 	}
 	HoldState_value = map[string]int32{
 		"HOLD_STATE_UNSPECIFIED": 0,
@@ -60,6 +63,7 @@ var (
 		"HOLD_STATE_RELEASED":    3,
 		"HOLD_STATE_EXPIRED":     4,
 		"HOLD_STATE_CANCELLED":   5,
+		"HOLD_STATE_SHIPPED":     6,
 	}
 )
 
@@ -100,7 +104,10 @@ type Hold struct {
 	// state is where in its life it is.
 	State HoldState `protobuf:"varint,3,opt,name=state,proto3,enum=allot.v1.HoldState" json:"state,omitempty"`
 	// expires_at is when a pending hold gives its stock back. Absent in the other states.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// lines are what it claims and what became of that, by SKU and warehouse. Allocate leaves them out: its decision says
+	// what is claimed. Get, Confirm, Release, Cancel, Ship and ShortPick fill them in.
+	Lines         []*HoldLine `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +170,169 @@ func (x *Hold) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Hold) GetLines() []*HoldLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+// HoldLine is what a hold claims of one SKU in one warehouse. What is still held is
+// quantity - shipped - short - returned.
+type HoldLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// warehouse is where.
+	Warehouse string `protobuf:"bytes,1,opt,name=warehouse,proto3" json:"warehouse,omitempty"`
+	// sku is of what.
+	Sku string `protobuf:"bytes,2,opt,name=sku,proto3" json:"sku,omitempty"`
+	// quantity is how many units were claimed.
+	Quantity int32 `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// shipped is how many of them have left.
+	Shipped int32 `protobuf:"varint,4,opt,name=shipped,proto3" json:"shipped,omitempty"`
+	// short is how many of them were not there when they were to be picked.
+	Short int32 `protobuf:"varint,5,opt,name=short,proto3" json:"short,omitempty"`
+	// returned is how many of them were given back.
+	Returned      int32 `protobuf:"varint,6,opt,name=returned,proto3" json:"returned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldLine) Reset() {
+	*x = HoldLine{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldLine) ProtoMessage() {}
+
+func (x *HoldLine) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldLine.ProtoReflect.Descriptor instead.
+func (*HoldLine) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *HoldLine) GetWarehouse() string {
+	if x != nil {
+		return x.Warehouse
+	}
+	return ""
+}
+
+func (x *HoldLine) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *HoldLine) GetQuantity() int32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+func (x *HoldLine) GetShipped() int32 {
+	if x != nil {
+		return x.Shipped
+	}
+	return 0
+}
+
+func (x *HoldLine) GetShort() int32 {
+	if x != nil {
+		return x.Short
+	}
+	return 0
+}
+
+func (x *HoldLine) GetReturned() int32 {
+	if x != nil {
+		return x.Returned
+	}
+	return 0
+}
+
+// HoldItem is a quantity of what a hold has left of one SKU in one warehouse.
+type HoldItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// warehouse is where.
+	Warehouse string `protobuf:"bytes,1,opt,name=warehouse,proto3" json:"warehouse,omitempty"`
+	// sku is of what.
+	Sku string `protobuf:"bytes,2,opt,name=sku,proto3" json:"sku,omitempty"`
+	// quantity is a number of units, at least 1 and at most what is left.
+	Quantity      int32 `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldItem) Reset() {
+	*x = HoldItem{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldItem) ProtoMessage() {}
+
+func (x *HoldItem) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldItem.ProtoReflect.Descriptor instead.
+func (*HoldItem) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *HoldItem) GetWarehouse() string {
+	if x != nil {
+		return x.Warehouse
+	}
+	return ""
+}
+
+func (x *HoldItem) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *HoldItem) GetQuantity() int32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
 // QuoteRequest asks what can be promised for an order.
 type QuoteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -174,7 +344,7 @@ type QuoteRequest struct {
 
 func (x *QuoteRequest) Reset() {
 	*x = QuoteRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[1]
+	mi := &file_allot_v1_allocation_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -186,7 +356,7 @@ func (x *QuoteRequest) String() string {
 func (*QuoteRequest) ProtoMessage() {}
 
 func (x *QuoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[1]
+	mi := &file_allot_v1_allocation_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -199,7 +369,7 @@ func (x *QuoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuoteRequest.ProtoReflect.Descriptor instead.
 func (*QuoteRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{1}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *QuoteRequest) GetOrder() *Order {
@@ -225,7 +395,7 @@ type QuoteResponse struct {
 
 func (x *QuoteResponse) Reset() {
 	*x = QuoteResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[2]
+	mi := &file_allot_v1_allocation_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +407,7 @@ func (x *QuoteResponse) String() string {
 func (*QuoteResponse) ProtoMessage() {}
 
 func (x *QuoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[2]
+	mi := &file_allot_v1_allocation_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +420,7 @@ func (x *QuoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuoteResponse.ProtoReflect.Descriptor instead.
 func (*QuoteResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{2}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *QuoteResponse) GetOptions() []*Option {
@@ -291,7 +461,7 @@ type Option struct {
 
 func (x *Option) Reset() {
 	*x = Option{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[3]
+	mi := &file_allot_v1_allocation_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -303,7 +473,7 @@ func (x *Option) String() string {
 func (*Option) ProtoMessage() {}
 
 func (x *Option) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[3]
+	mi := &file_allot_v1_allocation_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -316,7 +486,7 @@ func (x *Option) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Option.ProtoReflect.Descriptor instead.
 func (*Option) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{3}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Option) GetDeliveryDate() string {
@@ -360,7 +530,7 @@ type AllocateRequest struct {
 
 func (x *AllocateRequest) Reset() {
 	*x = AllocateRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[4]
+	mi := &file_allot_v1_allocation_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -372,7 +542,7 @@ func (x *AllocateRequest) String() string {
 func (*AllocateRequest) ProtoMessage() {}
 
 func (x *AllocateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[4]
+	mi := &file_allot_v1_allocation_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -385,7 +555,7 @@ func (x *AllocateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocateRequest.ProtoReflect.Descriptor instead.
 func (*AllocateRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{4}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AllocateRequest) GetRequestId() string {
@@ -407,7 +577,8 @@ type AllocateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// decision is the plan, or why there is none.
 	Decision *Decision `protobuf:"bytes,1,opt,name=decision,proto3" json:"decision,omitempty"`
-	// hold is the claim on the stock. Absent when the order was refused.
+	// hold is the claim on the stock, without its lines, as it was when it was granted; Get tells how it is now. Absent
+	// when the order was refused.
 	Hold          *Hold `protobuf:"bytes,2,opt,name=hold,proto3" json:"hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -415,7 +586,7 @@ type AllocateResponse struct {
 
 func (x *AllocateResponse) Reset() {
 	*x = AllocateResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[5]
+	mi := &file_allot_v1_allocation_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +598,7 @@ func (x *AllocateResponse) String() string {
 func (*AllocateResponse) ProtoMessage() {}
 
 func (x *AllocateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[5]
+	mi := &file_allot_v1_allocation_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +611,7 @@ func (x *AllocateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocateResponse.ProtoReflect.Descriptor instead.
 func (*AllocateResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{5}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AllocateResponse) GetDecision() *Decision {
@@ -468,7 +639,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[6]
+	mi := &file_allot_v1_allocation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +651,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[6]
+	mi := &file_allot_v1_allocation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +664,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{6}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetRequest) GetHoldId() string {
@@ -516,7 +687,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[7]
+	mi := &file_allot_v1_allocation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +699,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[7]
+	mi := &file_allot_v1_allocation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +712,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{7}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetResponse) GetHold() *Hold {
@@ -572,7 +743,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	mi := &file_allot_v1_allocation_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +755,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	mi := &file_allot_v1_allocation_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +768,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{8}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExplainRequest) GetOrder() *Order {
@@ -627,7 +798,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	mi := &file_allot_v1_allocation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +810,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	mi := &file_allot_v1_allocation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +823,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{9}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExplainResponse) GetDecision() *Decision {
@@ -682,7 +853,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	mi := &file_allot_v1_allocation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +865,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	mi := &file_allot_v1_allocation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +878,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{10}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfirmRequest) GetRequestId() string {
@@ -735,7 +906,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	mi := &file_allot_v1_allocation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +918,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	mi := &file_allot_v1_allocation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +931,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{11}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConfirmResponse) GetHold() *Hold {
@@ -770,20 +941,22 @@ func (x *ConfirmResponse) GetHold() *Hold {
 	return nil
 }
 
-// ReleaseRequest asks to give the stock of a pending hold back.
+// ReleaseRequest asks to give the stock of a pending hold back, or some of it.
 type ReleaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// request_id makes the call safe to repeat.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// hold_id is the hold, as Allocate named it.
-	HoldId        string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	HoldId string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	// items are what to give back. Empty: all that is left of the hold.
+	Items         []*HoldItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[12]
+	mi := &file_allot_v1_allocation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +968,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[12]
+	mi := &file_allot_v1_allocation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +981,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{12}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReleaseRequest) GetRequestId() string {
@@ -825,10 +998,17 @@ func (x *ReleaseRequest) GetHoldId() string {
 	return ""
 }
 
+func (x *ReleaseRequest) GetItems() []*HoldItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
 // ReleaseResponse is the hold as it is now.
 type ReleaseResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// hold is released.
+	// hold is released, or pending with what is left.
 	Hold          *Hold `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -836,7 +1016,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[13]
+	mi := &file_allot_v1_allocation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +1028,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[13]
+	mi := &file_allot_v1_allocation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +1041,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{13}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReleaseResponse) GetHold() *Hold {
@@ -871,20 +1051,22 @@ func (x *ReleaseResponse) GetHold() *Hold {
 	return nil
 }
 
-// CancelRequest asks to give the stock of a confirmed hold back.
+// CancelRequest asks to give the stock of a confirmed hold back, or some of it.
 type CancelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// request_id makes the call safe to repeat.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// hold_id is the hold, as Allocate named it.
-	HoldId        string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	HoldId string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	// items are what to give back. Empty: all that is left of the hold.
+	Items         []*HoldItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[14]
+	mi := &file_allot_v1_allocation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1078,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[14]
+	mi := &file_allot_v1_allocation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1091,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{14}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CancelRequest) GetRequestId() string {
@@ -926,10 +1108,17 @@ func (x *CancelRequest) GetHoldId() string {
 	return ""
 }
 
+func (x *CancelRequest) GetItems() []*HoldItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
 // CancelResponse is the hold as it is now.
 type CancelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// hold is cancelled.
+	// hold is cancelled, or shipped where some of it had left, or confirmed with what is left.
 	Hold          *Hold `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -937,7 +1126,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[15]
+	mi := &file_allot_v1_allocation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1138,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[15]
+	mi := &file_allot_v1_allocation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1151,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{15}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelResponse) GetHold() *Hold {
@@ -972,17 +1161,535 @@ func (x *CancelResponse) GetHold() *Hold {
 	return nil
 }
 
+// ShipRequest asks to record that units of a confirmed hold have left.
+type ShipRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// request_id makes the call safe to repeat.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// hold_id is the hold, as Allocate named it.
+	HoldId string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	// items are what to record as shipped. Empty: all that is left of the hold.
+	Items         []*HoldItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShipRequest) Reset() {
+	*x = ShipRequest{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShipRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShipRequest) ProtoMessage() {}
+
+func (x *ShipRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShipRequest.ProtoReflect.Descriptor instead.
+func (*ShipRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ShipRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ShipRequest) GetHoldId() string {
+	if x != nil {
+		return x.HoldId
+	}
+	return ""
+}
+
+func (x *ShipRequest) GetItems() []*HoldItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// ShipResponse is the hold as it is now.
+type ShipResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hold is shipped, or confirmed with what is left.
+	Hold          *Hold `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShipResponse) Reset() {
+	*x = ShipResponse{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShipResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShipResponse) ProtoMessage() {}
+
+func (x *ShipResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShipResponse.ProtoReflect.Descriptor instead.
+func (*ShipResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ShipResponse) GetHold() *Hold {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+// ShortPickRequest asks to record that units of a confirmed hold were not there.
+type ShortPickRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// request_id makes the call safe to repeat.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// hold_id is the hold, as Allocate named it.
+	HoldId string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	// items are what to record as missing. Empty: all that is left of the hold.
+	Items         []*HoldItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShortPickRequest) Reset() {
+	*x = ShortPickRequest{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShortPickRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShortPickRequest) ProtoMessage() {}
+
+func (x *ShortPickRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShortPickRequest.ProtoReflect.Descriptor instead.
+func (*ShortPickRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ShortPickRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ShortPickRequest) GetHoldId() string {
+	if x != nil {
+		return x.HoldId
+	}
+	return ""
+}
+
+func (x *ShortPickRequest) GetItems() []*HoldItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// ShortPickResponse is the hold as it is now.
+type ShortPickResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hold is confirmed with what is left, or has ended: shipped where some of it had left, else cancelled.
+	Hold          *Hold `protobuf:"bytes,1,opt,name=hold,proto3" json:"hold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShortPickResponse) Reset() {
+	*x = ShortPickResponse{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShortPickResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShortPickResponse) ProtoMessage() {}
+
+func (x *ShortPickResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShortPickResponse.ProtoReflect.Descriptor instead.
+func (*ShortPickResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ShortPickResponse) GetHold() *Hold {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+// WatchDecisionsRequest asks for what is decided and what becomes of holds.
+type WatchDecisionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// after_sequence is the last sequence that the caller has dealt with; 0 is before the first. Absent: what happens from
+	// now on.
+	AfterSequence *uint64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3,oneof" json:"after_sequence,omitempty"`
+	// types are the only types of events asked for, as WatchDecisionsResponse lists them. Empty: all.
+	Types         []string `protobuf:"bytes,2,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchDecisionsRequest) Reset() {
+	*x = WatchDecisionsRequest{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDecisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDecisionsRequest) ProtoMessage() {}
+
+func (x *WatchDecisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDecisionsRequest.ProtoReflect.Descriptor instead.
+func (*WatchDecisionsRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WatchDecisionsRequest) GetAfterSequence() uint64 {
+	if x != nil && x.AfterSequence != nil {
+		return *x.AfterSequence
+	}
+	return 0
+}
+
+func (x *WatchDecisionsRequest) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+// WatchDecisionsResponse is one event. In JSON it is a CloudEvent 1.0 in its JSON format, with the extension attribute
+// sequence.
+//
+// Its types are allot.v1.hold.granted (an order got a hold), allot.v1.hold.refused (an order got none),
+// allot.v1.hold.confirmed, .released, .expired, .cancelled, .shipped and .short (a hold, or some of it, went there); and
+// allot.v1.progress, which has no data and says after which sequence to resume: it comes first, and where nothing that was
+// asked for has happened for long.
+type WatchDecisionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// specversion is "1.0".
+	Specversion string `protobuf:"bytes,1,opt,name=specversion,proto3" json:"specversion,omitempty"`
+	// id is the sequence as text, and "/progress" where that is all it tells. With source it names the event.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// source is "/allot/" and the name of the network.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// type is what happened.
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// subject is "holds/" and the id of the hold; of a refusal "orders/" and the id of the order, or nothing where that
+	// has none.
+	Subject string `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	// time is when it happened.
+	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	// datacontenttype is "application/json".
+	Datacontenttype string `protobuf:"bytes,7,opt,name=datacontenttype,proto3" json:"datacontenttype,omitempty"`
+	// data is what happened in full.
+	Data *DecisionEvent `protobuf:"bytes,8,opt,name=data,proto3" json:"data,omitempty"`
+	// sequence is the event's place in the ledger: resume after it. Later events have larger ones; there are gaps, where
+	// the ledger recorded what is not told here.
+	Sequence      uint64 `protobuf:"varint,9,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchDecisionsResponse) Reset() {
+	*x = WatchDecisionsResponse{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDecisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDecisionsResponse) ProtoMessage() {}
+
+func (x *WatchDecisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDecisionsResponse.ProtoReflect.Descriptor instead.
+func (*WatchDecisionsResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WatchDecisionsResponse) GetSpecversion() string {
+	if x != nil {
+		return x.Specversion
+	}
+	return ""
+}
+
+func (x *WatchDecisionsResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WatchDecisionsResponse) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *WatchDecisionsResponse) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *WatchDecisionsResponse) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *WatchDecisionsResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *WatchDecisionsResponse) GetDatacontenttype() string {
+	if x != nil {
+		return x.Datacontenttype
+	}
+	return ""
+}
+
+func (x *WatchDecisionsResponse) GetData() *DecisionEvent {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *WatchDecisionsResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// DecisionEvent is what happened to an order or a hold.
+type DecisionEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hold_id is the hold; empty where an order was refused.
+	HoldId string `protobuf:"bytes,1,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
+	// order_id is the order it is for, if that had an id, and as long as the ledger remembers the hold.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// request_id is that of the call that did it; empty where nobody did, as when a hold expires.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// state is that of the hold after it; unspecified where an order was refused.
+	State HoldState `protobuf:"varint,4,opt,name=state,proto3,enum=allot.v1.HoldState" json:"state,omitempty"`
+	// items are what moved, where a part of the hold was released, cancelled, shipped or picked short. Empty: all that was
+	// left of it.
+	Items []*HoldItem `protobuf:"bytes,5,rep,name=items,proto3" json:"items,omitempty"`
+	// decision is what was decided, where an order was granted a hold or refused.
+	Decision *Decision `protobuf:"bytes,6,opt,name=decision,proto3" json:"decision,omitempty"`
+	// network_version is the version of the network that was decided on, likewise.
+	NetworkVersion string `protobuf:"bytes,7,opt,name=network_version,json=networkVersion,proto3" json:"network_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *DecisionEvent) Reset() {
+	*x = DecisionEvent{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecisionEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecisionEvent) ProtoMessage() {}
+
+func (x *DecisionEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecisionEvent.ProtoReflect.Descriptor instead.
+func (*DecisionEvent) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DecisionEvent) GetHoldId() string {
+	if x != nil {
+		return x.HoldId
+	}
+	return ""
+}
+
+func (x *DecisionEvent) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *DecisionEvent) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *DecisionEvent) GetState() HoldState {
+	if x != nil {
+		return x.State
+	}
+	return HoldState_HOLD_STATE_UNSPECIFIED
+}
+
+func (x *DecisionEvent) GetItems() []*HoldItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *DecisionEvent) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *DecisionEvent) GetNetworkVersion() string {
+	if x != nil {
+		return x.NetworkVersion
+	}
+	return ""
+}
+
 var File_allot_v1_allocation_proto protoreflect.FileDescriptor
 
 const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\n" +
-	"\x19allot/v1/allocation.proto\x12\ballot.v1\x1a\x17allot/v1/decision.proto\x1a\x1aallot/v1/explanation.proto\x1a\x14allot/v1/order.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x01\n" +
+	"\x19allot/v1/allocation.proto\x12\ballot.v1\x1a\x17allot/v1/decision.proto\x1a\x1aallot/v1/explanation.proto\x1a\x14allot/v1/order.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
 	"\x04Hold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12)\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x13.allot.v1.HoldStateR\x05state\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"=\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12(\n" +
+	"\x05lines\x18\x05 \x03(\v2\x12.allot.v1.HoldLineR\x05lines\"\xa2\x01\n" +
+	"\bHoldLine\x12\x1c\n" +
+	"\twarehouse\x18\x01 \x01(\tR\twarehouse\x12\x10\n" +
+	"\x03sku\x18\x02 \x01(\tR\x03sku\x12\x1a\n" +
+	"\bquantity\x18\x03 \x01(\x05R\bquantity\x12\x18\n" +
+	"\ashipped\x18\x04 \x01(\x05R\ashipped\x12\x14\n" +
+	"\x05short\x18\x05 \x01(\x05R\x05short\x12\x1a\n" +
+	"\breturned\x18\x06 \x01(\x05R\breturned\"}\n" +
+	"\bHoldItem\x12(\n" +
+	"\twarehouse\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\twarehouse\x12\x1c\n" +
+	"\x03sku\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x03sku\x12)\n" +
+	"\bquantity\x18\x03 \x01(\x05B\r\xbaH\n" +
+	"\x1a\b\x18\x80\x94\xeb\xdc\x03(\x01R\bquantity\"=\n" +
 	"\fQuoteRequest\x12-\n" +
 	"\x05order\x18\x01 \x01(\v2\x0f.allot.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\"\x80\x01\n" +
 	"\rQuoteResponse\x12*\n" +
@@ -1023,30 +1730,74 @@ const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\ahold_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\"5\n" +
 	"\x0fConfirmResponse\x12\"\n" +
-	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"`\n" +
+	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\x95\x01\n" +
 	"\x0eReleaseRequest\x12)\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\trequestId\x12#\n" +
 	"\ahold_id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\"5\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\x123\n" +
+	"\x05items\x18\x03 \x03(\v2\x12.allot.v1.HoldItemB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05items\"5\n" +
 	"\x0fReleaseResponse\x12\"\n" +
-	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"_\n" +
+	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\x94\x01\n" +
 	"\rCancelRequest\x12)\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\trequestId\x12#\n" +
 	"\ahold_id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\"4\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\x123\n" +
+	"\x05items\x18\x03 \x03(\v2\x12.allot.v1.HoldItemB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05items\"4\n" +
 	"\x0eCancelResponse\x12\"\n" +
-	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold*\xa4\x01\n" +
+	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\x92\x01\n" +
+	"\vShipRequest\x12)\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\trequestId\x12#\n" +
+	"\ahold_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\x123\n" +
+	"\x05items\x18\x03 \x03(\v2\x12.allot.v1.HoldItemB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05items\"2\n" +
+	"\fShipResponse\x12\"\n" +
+	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\x97\x01\n" +
+	"\x10ShortPickRequest\x12)\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\trequestId\x12#\n" +
+	"\ahold_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\x123\n" +
+	"\x05items\x18\x03 \x03(\v2\x12.allot.v1.HoldItemB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05items\"7\n" +
+	"\x11ShortPickResponse\x12\"\n" +
+	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\xbb\x02\n" +
+	"\x15WatchDecisionsRequest\x12*\n" +
+	"\x0eafter_sequence\x18\x01 \x01(\x04H\x00R\rafterSequence\x88\x01\x01\x12\xe2\x01\n" +
+	"\x05types\x18\x02 \x03(\tB\xcb\x01\xbaH\xc7\x01\x92\x01\xc3\x01\x10\x10\"\xbe\x01r\xbb\x01R\x15allot.v1.hold.grantedR\x15allot.v1.hold.refusedR\x17allot.v1.hold.confirmedR\x16allot.v1.hold.releasedR\x15allot.v1.hold.expiredR\x17allot.v1.hold.cancelledR\x15allot.v1.hold.shippedR\x13allot.v1.hold.shortR\x05typesB\x11\n" +
+	"\x0f_after_sequence\"\xb3\x02\n" +
+	"\x16WatchDecisionsResponse\x12 \n" +
+	"\vspecversion\x18\x01 \x01(\tR\vspecversion\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12\x18\n" +
+	"\asubject\x18\x05 \x01(\tR\asubject\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12(\n" +
+	"\x0fdatacontenttype\x18\a \x01(\tR\x0fdatacontenttype\x12+\n" +
+	"\x04data\x18\b \x01(\v2\x17.allot.v1.DecisionEventR\x04data\x12\x1a\n" +
+	"\bsequence\x18\t \x01(\x04R\bsequence\"\x90\x02\n" +
+	"\rDecisionEvent\x12\x17\n" +
+	"\ahold_id\x18\x01 \x01(\tR\x06holdId\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12)\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x13.allot.v1.HoldStateR\x05state\x12(\n" +
+	"\x05items\x18\x05 \x03(\v2\x12.allot.v1.HoldItemR\x05items\x12.\n" +
+	"\bdecision\x18\x06 \x01(\v2\x12.allot.v1.DecisionR\bdecision\x12'\n" +
+	"\x0fnetwork_version\x18\a \x01(\tR\x0enetworkVersion*\xbc\x01\n" +
 	"\tHoldState\x12\x1a\n" +
 	"\x16HOLD_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12HOLD_STATE_PENDING\x10\x01\x12\x18\n" +
 	"\x14HOLD_STATE_CONFIRMED\x10\x02\x12\x17\n" +
 	"\x13HOLD_STATE_RELEASED\x10\x03\x12\x16\n" +
 	"\x12HOLD_STATE_EXPIRED\x10\x04\x12\x18\n" +
-	"\x14HOLD_STATE_CANCELLED\x10\x052\xd0\x03\n" +
+	"\x14HOLD_STATE_CANCELLED\x10\x05\x12\x16\n" +
+	"\x12HOLD_STATE_SHIPPED\x10\x062\xa9\x05\n" +
 	"\x11AllocationService\x12=\n" +
 	"\x05Quote\x12\x16.allot.v1.QuoteRequest\x1a\x17.allot.v1.QuoteResponse\"\x03\x90\x02\x01\x12A\n" +
 	"\bAllocate\x12\x19.allot.v1.AllocateRequest\x1a\x1a.allot.v1.AllocateResponse\x127\n" +
@@ -1054,7 +1805,10 @@ const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\aExplain\x12\x18.allot.v1.ExplainRequest\x1a\x19.allot.v1.ExplainResponse\"\x03\x90\x02\x01\x12>\n" +
 	"\aConfirm\x12\x18.allot.v1.ConfirmRequest\x1a\x19.allot.v1.ConfirmResponse\x12>\n" +
 	"\aRelease\x12\x18.allot.v1.ReleaseRequest\x1a\x19.allot.v1.ReleaseResponse\x12;\n" +
-	"\x06Cancel\x12\x17.allot.v1.CancelRequest\x1a\x18.allot.v1.CancelResponseB4Z2github.com/allot-engine/allot/api/allot/v1;allotv1b\x06proto3"
+	"\x06Cancel\x12\x17.allot.v1.CancelRequest\x1a\x18.allot.v1.CancelResponse\x125\n" +
+	"\x04Ship\x12\x15.allot.v1.ShipRequest\x1a\x16.allot.v1.ShipResponse\x12D\n" +
+	"\tShortPick\x12\x1a.allot.v1.ShortPickRequest\x1a\x1b.allot.v1.ShortPickResponse\x12Z\n" +
+	"\x0eWatchDecisions\x12\x1f.allot.v1.WatchDecisionsRequest\x1a .allot.v1.WatchDecisionsResponse\"\x03\x90\x02\x010\x01B4Z2github.com/allot-engine/allot/api/allot/v1;allotv1b\x06proto3"
 
 var (
 	file_allot_v1_allocation_proto_rawDescOnce sync.Once
@@ -1069,67 +1823,94 @@ func file_allot_v1_allocation_proto_rawDescGZIP() []byte {
 }
 
 var file_allot_v1_allocation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_allot_v1_allocation_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_allot_v1_allocation_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_allot_v1_allocation_proto_goTypes = []any{
-	(HoldState)(0),                // 0: allot.v1.HoldState
-	(*Hold)(nil),                  // 1: allot.v1.Hold
-	(*QuoteRequest)(nil),          // 2: allot.v1.QuoteRequest
-	(*QuoteResponse)(nil),         // 3: allot.v1.QuoteResponse
-	(*Option)(nil),                // 4: allot.v1.Option
-	(*AllocateRequest)(nil),       // 5: allot.v1.AllocateRequest
-	(*AllocateResponse)(nil),      // 6: allot.v1.AllocateResponse
-	(*GetRequest)(nil),            // 7: allot.v1.GetRequest
-	(*GetResponse)(nil),           // 8: allot.v1.GetResponse
-	(*ExplainRequest)(nil),        // 9: allot.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 10: allot.v1.ExplainResponse
-	(*ConfirmRequest)(nil),        // 11: allot.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 12: allot.v1.ConfirmResponse
-	(*ReleaseRequest)(nil),        // 13: allot.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),       // 14: allot.v1.ReleaseResponse
-	(*CancelRequest)(nil),         // 15: allot.v1.CancelRequest
-	(*CancelResponse)(nil),        // 16: allot.v1.CancelResponse
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*Order)(nil),                 // 18: allot.v1.Order
-	(*Decision)(nil),              // 19: allot.v1.Decision
-	(*Explanation)(nil),           // 20: allot.v1.Explanation
+	(HoldState)(0),                 // 0: allot.v1.HoldState
+	(*Hold)(nil),                   // 1: allot.v1.Hold
+	(*HoldLine)(nil),               // 2: allot.v1.HoldLine
+	(*HoldItem)(nil),               // 3: allot.v1.HoldItem
+	(*QuoteRequest)(nil),           // 4: allot.v1.QuoteRequest
+	(*QuoteResponse)(nil),          // 5: allot.v1.QuoteResponse
+	(*Option)(nil),                 // 6: allot.v1.Option
+	(*AllocateRequest)(nil),        // 7: allot.v1.AllocateRequest
+	(*AllocateResponse)(nil),       // 8: allot.v1.AllocateResponse
+	(*GetRequest)(nil),             // 9: allot.v1.GetRequest
+	(*GetResponse)(nil),            // 10: allot.v1.GetResponse
+	(*ExplainRequest)(nil),         // 11: allot.v1.ExplainRequest
+	(*ExplainResponse)(nil),        // 12: allot.v1.ExplainResponse
+	(*ConfirmRequest)(nil),         // 13: allot.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),        // 14: allot.v1.ConfirmResponse
+	(*ReleaseRequest)(nil),         // 15: allot.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),        // 16: allot.v1.ReleaseResponse
+	(*CancelRequest)(nil),          // 17: allot.v1.CancelRequest
+	(*CancelResponse)(nil),         // 18: allot.v1.CancelResponse
+	(*ShipRequest)(nil),            // 19: allot.v1.ShipRequest
+	(*ShipResponse)(nil),           // 20: allot.v1.ShipResponse
+	(*ShortPickRequest)(nil),       // 21: allot.v1.ShortPickRequest
+	(*ShortPickResponse)(nil),      // 22: allot.v1.ShortPickResponse
+	(*WatchDecisionsRequest)(nil),  // 23: allot.v1.WatchDecisionsRequest
+	(*WatchDecisionsResponse)(nil), // 24: allot.v1.WatchDecisionsResponse
+	(*DecisionEvent)(nil),          // 25: allot.v1.DecisionEvent
+	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
+	(*Order)(nil),                  // 27: allot.v1.Order
+	(*Decision)(nil),               // 28: allot.v1.Decision
+	(*Explanation)(nil),            // 29: allot.v1.Explanation
 }
 var file_allot_v1_allocation_proto_depIdxs = []int32{
 	0,  // 0: allot.v1.Hold.state:type_name -> allot.v1.HoldState
-	17, // 1: allot.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
-	18, // 2: allot.v1.QuoteRequest.order:type_name -> allot.v1.Order
-	4,  // 3: allot.v1.QuoteResponse.options:type_name -> allot.v1.Option
-	17, // 4: allot.v1.Option.latest_order_at:type_name -> google.protobuf.Timestamp
-	19, // 5: allot.v1.Option.decision:type_name -> allot.v1.Decision
-	18, // 6: allot.v1.AllocateRequest.order:type_name -> allot.v1.Order
-	19, // 7: allot.v1.AllocateResponse.decision:type_name -> allot.v1.Decision
-	1,  // 8: allot.v1.AllocateResponse.hold:type_name -> allot.v1.Hold
-	1,  // 9: allot.v1.GetResponse.hold:type_name -> allot.v1.Hold
-	19, // 10: allot.v1.GetResponse.decision:type_name -> allot.v1.Decision
-	18, // 11: allot.v1.ExplainRequest.order:type_name -> allot.v1.Order
-	19, // 12: allot.v1.ExplainResponse.decision:type_name -> allot.v1.Decision
-	20, // 13: allot.v1.ExplainResponse.explanation:type_name -> allot.v1.Explanation
-	1,  // 14: allot.v1.ConfirmResponse.hold:type_name -> allot.v1.Hold
-	1,  // 15: allot.v1.ReleaseResponse.hold:type_name -> allot.v1.Hold
-	1,  // 16: allot.v1.CancelResponse.hold:type_name -> allot.v1.Hold
-	2,  // 17: allot.v1.AllocationService.Quote:input_type -> allot.v1.QuoteRequest
-	5,  // 18: allot.v1.AllocationService.Allocate:input_type -> allot.v1.AllocateRequest
-	7,  // 19: allot.v1.AllocationService.Get:input_type -> allot.v1.GetRequest
-	9,  // 20: allot.v1.AllocationService.Explain:input_type -> allot.v1.ExplainRequest
-	11, // 21: allot.v1.AllocationService.Confirm:input_type -> allot.v1.ConfirmRequest
-	13, // 22: allot.v1.AllocationService.Release:input_type -> allot.v1.ReleaseRequest
-	15, // 23: allot.v1.AllocationService.Cancel:input_type -> allot.v1.CancelRequest
-	3,  // 24: allot.v1.AllocationService.Quote:output_type -> allot.v1.QuoteResponse
-	6,  // 25: allot.v1.AllocationService.Allocate:output_type -> allot.v1.AllocateResponse
-	8,  // 26: allot.v1.AllocationService.Get:output_type -> allot.v1.GetResponse
-	10, // 27: allot.v1.AllocationService.Explain:output_type -> allot.v1.ExplainResponse
-	12, // 28: allot.v1.AllocationService.Confirm:output_type -> allot.v1.ConfirmResponse
-	14, // 29: allot.v1.AllocationService.Release:output_type -> allot.v1.ReleaseResponse
-	16, // 30: allot.v1.AllocationService.Cancel:output_type -> allot.v1.CancelResponse
-	24, // [24:31] is the sub-list for method output_type
-	17, // [17:24] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	26, // 1: allot.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 2: allot.v1.Hold.lines:type_name -> allot.v1.HoldLine
+	27, // 3: allot.v1.QuoteRequest.order:type_name -> allot.v1.Order
+	6,  // 4: allot.v1.QuoteResponse.options:type_name -> allot.v1.Option
+	26, // 5: allot.v1.Option.latest_order_at:type_name -> google.protobuf.Timestamp
+	28, // 6: allot.v1.Option.decision:type_name -> allot.v1.Decision
+	27, // 7: allot.v1.AllocateRequest.order:type_name -> allot.v1.Order
+	28, // 8: allot.v1.AllocateResponse.decision:type_name -> allot.v1.Decision
+	1,  // 9: allot.v1.AllocateResponse.hold:type_name -> allot.v1.Hold
+	1,  // 10: allot.v1.GetResponse.hold:type_name -> allot.v1.Hold
+	28, // 11: allot.v1.GetResponse.decision:type_name -> allot.v1.Decision
+	27, // 12: allot.v1.ExplainRequest.order:type_name -> allot.v1.Order
+	28, // 13: allot.v1.ExplainResponse.decision:type_name -> allot.v1.Decision
+	29, // 14: allot.v1.ExplainResponse.explanation:type_name -> allot.v1.Explanation
+	1,  // 15: allot.v1.ConfirmResponse.hold:type_name -> allot.v1.Hold
+	3,  // 16: allot.v1.ReleaseRequest.items:type_name -> allot.v1.HoldItem
+	1,  // 17: allot.v1.ReleaseResponse.hold:type_name -> allot.v1.Hold
+	3,  // 18: allot.v1.CancelRequest.items:type_name -> allot.v1.HoldItem
+	1,  // 19: allot.v1.CancelResponse.hold:type_name -> allot.v1.Hold
+	3,  // 20: allot.v1.ShipRequest.items:type_name -> allot.v1.HoldItem
+	1,  // 21: allot.v1.ShipResponse.hold:type_name -> allot.v1.Hold
+	3,  // 22: allot.v1.ShortPickRequest.items:type_name -> allot.v1.HoldItem
+	1,  // 23: allot.v1.ShortPickResponse.hold:type_name -> allot.v1.Hold
+	26, // 24: allot.v1.WatchDecisionsResponse.time:type_name -> google.protobuf.Timestamp
+	25, // 25: allot.v1.WatchDecisionsResponse.data:type_name -> allot.v1.DecisionEvent
+	0,  // 26: allot.v1.DecisionEvent.state:type_name -> allot.v1.HoldState
+	3,  // 27: allot.v1.DecisionEvent.items:type_name -> allot.v1.HoldItem
+	28, // 28: allot.v1.DecisionEvent.decision:type_name -> allot.v1.Decision
+	4,  // 29: allot.v1.AllocationService.Quote:input_type -> allot.v1.QuoteRequest
+	7,  // 30: allot.v1.AllocationService.Allocate:input_type -> allot.v1.AllocateRequest
+	9,  // 31: allot.v1.AllocationService.Get:input_type -> allot.v1.GetRequest
+	11, // 32: allot.v1.AllocationService.Explain:input_type -> allot.v1.ExplainRequest
+	13, // 33: allot.v1.AllocationService.Confirm:input_type -> allot.v1.ConfirmRequest
+	15, // 34: allot.v1.AllocationService.Release:input_type -> allot.v1.ReleaseRequest
+	17, // 35: allot.v1.AllocationService.Cancel:input_type -> allot.v1.CancelRequest
+	19, // 36: allot.v1.AllocationService.Ship:input_type -> allot.v1.ShipRequest
+	21, // 37: allot.v1.AllocationService.ShortPick:input_type -> allot.v1.ShortPickRequest
+	23, // 38: allot.v1.AllocationService.WatchDecisions:input_type -> allot.v1.WatchDecisionsRequest
+	5,  // 39: allot.v1.AllocationService.Quote:output_type -> allot.v1.QuoteResponse
+	8,  // 40: allot.v1.AllocationService.Allocate:output_type -> allot.v1.AllocateResponse
+	10, // 41: allot.v1.AllocationService.Get:output_type -> allot.v1.GetResponse
+	12, // 42: allot.v1.AllocationService.Explain:output_type -> allot.v1.ExplainResponse
+	14, // 43: allot.v1.AllocationService.Confirm:output_type -> allot.v1.ConfirmResponse
+	16, // 44: allot.v1.AllocationService.Release:output_type -> allot.v1.ReleaseResponse
+	18, // 45: allot.v1.AllocationService.Cancel:output_type -> allot.v1.CancelResponse
+	20, // 46: allot.v1.AllocationService.Ship:output_type -> allot.v1.ShipResponse
+	22, // 47: allot.v1.AllocationService.ShortPick:output_type -> allot.v1.ShortPickResponse
+	24, // 48: allot.v1.AllocationService.WatchDecisions:output_type -> allot.v1.WatchDecisionsResponse
+	39, // [39:49] is the sub-list for method output_type
+	29, // [29:39] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_allot_v1_allocation_proto_init() }
@@ -1140,13 +1921,14 @@ func file_allot_v1_allocation_proto_init() {
 	file_allot_v1_decision_proto_init()
 	file_allot_v1_explanation_proto_init()
 	file_allot_v1_order_proto_init()
+	file_allot_v1_allocation_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_allot_v1_allocation_proto_rawDesc), len(file_allot_v1_allocation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,13 +21,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AllocationService_Quote_FullMethodName    = "/allot.v1.AllocationService/Quote"
-	AllocationService_Allocate_FullMethodName = "/allot.v1.AllocationService/Allocate"
-	AllocationService_Get_FullMethodName      = "/allot.v1.AllocationService/Get"
-	AllocationService_Explain_FullMethodName  = "/allot.v1.AllocationService/Explain"
-	AllocationService_Confirm_FullMethodName  = "/allot.v1.AllocationService/Confirm"
-	AllocationService_Release_FullMethodName  = "/allot.v1.AllocationService/Release"
-	AllocationService_Cancel_FullMethodName   = "/allot.v1.AllocationService/Cancel"
+	AllocationService_Quote_FullMethodName          = "/allot.v1.AllocationService/Quote"
+	AllocationService_Allocate_FullMethodName       = "/allot.v1.AllocationService/Allocate"
+	AllocationService_Get_FullMethodName            = "/allot.v1.AllocationService/Get"
+	AllocationService_Explain_FullMethodName        = "/allot.v1.AllocationService/Explain"
+	AllocationService_Confirm_FullMethodName        = "/allot.v1.AllocationService/Confirm"
+	AllocationService_Release_FullMethodName        = "/allot.v1.AllocationService/Release"
+	AllocationService_Cancel_FullMethodName         = "/allot.v1.AllocationService/Cancel"
+	AllocationService_Ship_FullMethodName           = "/allot.v1.AllocationService/Ship"
+	AllocationService_ShortPick_FullMethodName      = "/allot.v1.AllocationService/ShortPick"
+	AllocationService_WatchDecisions_FullMethodName = "/allot.v1.AllocationService/WatchDecisions"
 )
 
 // AllocationServiceClient is the client API for AllocationService service.
@@ -36,15 +39,19 @@ const (
 //
 // AllocationService decides which warehouses ship an order by which services, and holds the stock for it.
 //
-// The life of a hold: Allocate makes it pending; then Confirm, Release or the end of its time to live ends that;
-// a confirmed hold ends by Cancel. Released, expired and cancelled holds have given their stock back.
+// The life of a hold: Allocate makes it pending; then Confirm, Release or the end of its time to live ends that; a
+// confirmed hold ends when all of it has been shipped, picked short or cancelled. Released, expired and cancelled holds
+// have given their stock back. Release, Cancel, Ship and ShortPick may move a part of a hold; it ends with the last unit.
+//
+// An order system keeps up with WatchDecisions, which tells every change of every hold.
 type AllocationServiceClient interface {
 	// Quote tells which delivery dates can be promised for an order now and what each costs. It holds nothing.
 	Quote(ctx context.Context, in *QuoteRequest, opts ...grpc.CallOption) (*QuoteResponse, error)
-	// Allocate decides an order and holds its stock, as one step. A refusal is an answer that holds nothing, and the
-	// same request may later be decided anew. Once there is a hold, the same request_id gets the same answer again; with
-	// another order it is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding
-	// and holding: try again.
+	// Allocate decides an order and holds its stock, as one step. A refusal is an answer too, which holds nothing. The same
+	// request_id gets the same answer again, whatever has changed since: a granted one for days after its hold ended, a
+	// refusal for an hour. To have an order decided anew, send it with a new request_id. A known request_id with another
+	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
+	// try again.
 	Allocate(ctx context.Context, in *AllocateRequest, opts ...grpc.CallOption) (*AllocateResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
@@ -53,10 +60,26 @@ type AllocationServiceClient interface {
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// Confirm makes a pending hold last until it is cancelled. FAILED_PRECONDITION where it is not pending.
 	Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error)
-	// Release gives the stock of a pending hold back. FAILED_PRECONDITION where it is not pending.
+	// Release gives the stock of a pending hold back, all or a part. FAILED_PRECONDITION where it is not pending.
 	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error)
-	// Cancel gives the stock of a confirmed hold back. FAILED_PRECONDITION where it is not confirmed.
+	// Cancel gives the stock of a confirmed hold back, all or a part. FAILED_PRECONDITION where it is not confirmed.
 	Cancel(ctx context.Context, in *CancelRequest, opts ...grpc.CallOption) (*CancelResponse, error)
+	// Ship records that units of a confirmed hold have left: they are no longer held and no longer on hand.
+	// FAILED_PRECONDITION where it is not confirmed.
+	Ship(ctx context.Context, in *ShipRequest, opts ...grpc.CallOption) (*ShipResponse, error)
+	// ShortPick records that units of a confirmed hold were not where they should be: they are no longer held and no
+	// longer on hand, and the order has to get them from elsewhere, by a new Allocate. FAILED_PRECONDITION where it is not
+	// confirmed.
+	ShortPick(ctx context.Context, in *ShortPickRequest, opts ...grpc.CallOption) (*ShortPickResponse, error)
+	// WatchDecisions streams what is decided and what becomes of holds, each as a CloudEvent, in the order in which it
+	// happened, after a sequence number, and then goes on with what happens. Only what is on disk is told. A caller that
+	// resumes after the last sequence it has dealt with misses nothing; it may be told again what it had not dealt with yet.
+	//
+	// OUT_OF_RANGE where after_sequence is older than what the journal keeps, or later than its end; the ErrorInfo's
+	// metadata has "oldest" and "latest", the least and the greatest after_sequence that can be asked for.
+	// FAILED_PRECONDITION where the server has no journal. UNAVAILABLE ends the stream when the server shuts down: call
+	// again. HTTP without streams: GET /v1/events?after=N answers one JSON event a line.
+	WatchDecisions(ctx context.Context, in *WatchDecisionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDecisionsResponse], error)
 }
 
 type allocationServiceClient struct {
@@ -137,21 +160,64 @@ func (c *allocationServiceClient) Cancel(ctx context.Context, in *CancelRequest,
 	return out, nil
 }
 
+func (c *allocationServiceClient) Ship(ctx context.Context, in *ShipRequest, opts ...grpc.CallOption) (*ShipResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ShipResponse)
+	err := c.cc.Invoke(ctx, AllocationService_Ship_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *allocationServiceClient) ShortPick(ctx context.Context, in *ShortPickRequest, opts ...grpc.CallOption) (*ShortPickResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ShortPickResponse)
+	err := c.cc.Invoke(ctx, AllocationService_ShortPick_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *allocationServiceClient) WatchDecisions(ctx context.Context, in *WatchDecisionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDecisionsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AllocationService_ServiceDesc.Streams[0], AllocationService_WatchDecisions_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchDecisionsRequest, WatchDecisionsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AllocationService_WatchDecisionsClient = grpc.ServerStreamingClient[WatchDecisionsResponse]
+
 // AllocationServiceServer is the server API for AllocationService service.
 // All implementations must embed UnimplementedAllocationServiceServer
 // for forward compatibility.
 //
 // AllocationService decides which warehouses ship an order by which services, and holds the stock for it.
 //
-// The life of a hold: Allocate makes it pending; then Confirm, Release or the end of its time to live ends that;
-// a confirmed hold ends by Cancel. Released, expired and cancelled holds have given their stock back.
+// The life of a hold: Allocate makes it pending; then Confirm, Release or the end of its time to live ends that; a
+// confirmed hold ends when all of it has been shipped, picked short or cancelled. Released, expired and cancelled holds
+// have given their stock back. Release, Cancel, Ship and ShortPick may move a part of a hold; it ends with the last unit.
+//
+// An order system keeps up with WatchDecisions, which tells every change of every hold.
 type AllocationServiceServer interface {
 	// Quote tells which delivery dates can be promised for an order now and what each costs. It holds nothing.
 	Quote(context.Context, *QuoteRequest) (*QuoteResponse, error)
-	// Allocate decides an order and holds its stock, as one step. A refusal is an answer that holds nothing, and the
-	// same request may later be decided anew. Once there is a hold, the same request_id gets the same answer again; with
-	// another order it is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding
-	// and holding: try again.
+	// Allocate decides an order and holds its stock, as one step. A refusal is an answer too, which holds nothing. The same
+	// request_id gets the same answer again, whatever has changed since: a granted one for days after its hold ended, a
+	// refusal for an hour. To have an order decided anew, send it with a new request_id. A known request_id with another
+	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
+	// try again.
 	Allocate(context.Context, *AllocateRequest) (*AllocateResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(context.Context, *GetRequest) (*GetResponse, error)
@@ -160,10 +226,26 @@ type AllocationServiceServer interface {
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	// Confirm makes a pending hold last until it is cancelled. FAILED_PRECONDITION where it is not pending.
 	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
-	// Release gives the stock of a pending hold back. FAILED_PRECONDITION where it is not pending.
+	// Release gives the stock of a pending hold back, all or a part. FAILED_PRECONDITION where it is not pending.
 	Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error)
-	// Cancel gives the stock of a confirmed hold back. FAILED_PRECONDITION where it is not confirmed.
+	// Cancel gives the stock of a confirmed hold back, all or a part. FAILED_PRECONDITION where it is not confirmed.
 	Cancel(context.Context, *CancelRequest) (*CancelResponse, error)
+	// Ship records that units of a confirmed hold have left: they are no longer held and no longer on hand.
+	// FAILED_PRECONDITION where it is not confirmed.
+	Ship(context.Context, *ShipRequest) (*ShipResponse, error)
+	// ShortPick records that units of a confirmed hold were not where they should be: they are no longer held and no
+	// longer on hand, and the order has to get them from elsewhere, by a new Allocate. FAILED_PRECONDITION where it is not
+	// confirmed.
+	ShortPick(context.Context, *ShortPickRequest) (*ShortPickResponse, error)
+	// WatchDecisions streams what is decided and what becomes of holds, each as a CloudEvent, in the order in which it
+	// happened, after a sequence number, and then goes on with what happens. Only what is on disk is told. A caller that
+	// resumes after the last sequence it has dealt with misses nothing; it may be told again what it had not dealt with yet.
+	//
+	// OUT_OF_RANGE where after_sequence is older than what the journal keeps, or later than its end; the ErrorInfo's
+	// metadata has "oldest" and "latest", the least and the greatest after_sequence that can be asked for.
+	// FAILED_PRECONDITION where the server has no journal. UNAVAILABLE ends the stream when the server shuts down: call
+	// again. HTTP without streams: GET /v1/events?after=N answers one JSON event a line.
+	WatchDecisions(*WatchDecisionsRequest, grpc.ServerStreamingServer[WatchDecisionsResponse]) error
 	mustEmbedUnimplementedAllocationServiceServer()
 }
 
@@ -194,6 +276,15 @@ func (UnimplementedAllocationServiceServer) Release(context.Context, *ReleaseReq
 }
 func (UnimplementedAllocationServiceServer) Cancel(context.Context, *CancelRequest) (*CancelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Cancel not implemented")
+}
+func (UnimplementedAllocationServiceServer) Ship(context.Context, *ShipRequest) (*ShipResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Ship not implemented")
+}
+func (UnimplementedAllocationServiceServer) ShortPick(context.Context, *ShortPickRequest) (*ShortPickResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ShortPick not implemented")
+}
+func (UnimplementedAllocationServiceServer) WatchDecisions(*WatchDecisionsRequest, grpc.ServerStreamingServer[WatchDecisionsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchDecisions not implemented")
 }
 func (UnimplementedAllocationServiceServer) mustEmbedUnimplementedAllocationServiceServer() {}
 func (UnimplementedAllocationServiceServer) testEmbeddedByValue()                           {}
@@ -342,6 +433,53 @@ func _AllocationService_Cancel_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AllocationService_Ship_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ShipRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllocationServiceServer).Ship(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllocationService_Ship_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllocationServiceServer).Ship(ctx, req.(*ShipRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AllocationService_ShortPick_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ShortPickRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllocationServiceServer).ShortPick(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllocationService_ShortPick_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllocationServiceServer).ShortPick(ctx, req.(*ShortPickRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AllocationService_WatchDecisions_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchDecisionsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AllocationServiceServer).WatchDecisions(m, &grpc.GenericServerStream[WatchDecisionsRequest, WatchDecisionsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AllocationService_WatchDecisionsServer = grpc.ServerStreamingServer[WatchDecisionsResponse]
+
 // AllocationService_ServiceDesc is the grpc.ServiceDesc for AllocationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -377,7 +515,21 @@ var AllocationService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Cancel",
 			Handler:    _AllocationService_Cancel_Handler,
 		},
+		{
+			MethodName: "Ship",
+			Handler:    _AllocationService_Ship_Handler,
+		},
+		{
+			MethodName: "ShortPick",
+			Handler:    _AllocationService_ShortPick_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchDecisions",
+			Handler:       _AllocationService_WatchDecisions_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "allot/v1/allocation.proto",
 }

@@ -317,7 +317,9 @@ type Shortfall struct {
 	// units is how many are missing.
 	Units int32 `protobuf:"varint,3,opt,name=units,proto3" json:"units,omitempty"`
 	// hold_ids are the holds that claim units there, the oldest first; at most 100 are named.
-	HoldIds       []string `protobuf:"bytes,4,rep,name=hold_ids,json=holdIds,proto3" json:"hold_ids,omitempty"`
+	HoldIds []string `protobuf:"bytes,4,rep,name=hold_ids,json=holdIds,proto3" json:"hold_ids,omitempty"`
+	// hold_count is how many holds there are in all.
+	HoldCount     int32 `protobuf:"varint,5,opt,name=hold_count,json=holdCount,proto3" json:"hold_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,6 +380,13 @@ func (x *Shortfall) GetHoldIds() []string {
 		return x.HoldIds
 	}
 	return nil
+}
+
+func (x *Shortfall) GetHoldCount() int32 {
+	if x != nil {
+		return x.HoldCount
+	}
+	return 0
 }
 
 // AdjustStockRequest changes the stock of one or many.
@@ -655,6 +664,430 @@ func (x *GetStockResponse) GetStock() []*Stock {
 	return nil
 }
 
+// ImportStockRequest is some rows of an import.
+type ImportStockRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// import_id names the import and makes it safe to repeat. The first message has it; the others may leave it out.
+	ImportId string `protobuf:"bytes,1,opt,name=import_id,json=importId,proto3" json:"import_id,omitempty"`
+	// first_row is the number of the first row in the first message: 1, or where a broken import goes on, 1001, 2001 and
+	// so on; 0 is 1. The other messages leave it out: their rows follow.
+	FirstRow int64 `protobuf:"varint,2,opt,name=first_row,json=firstRow,proto3" json:"first_row,omitempty"`
+	// rows are the next rows.
+	Rows          []*StockRow `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportStockRequest) Reset() {
+	*x = ImportStockRequest{}
+	mi := &file_allot_v1_inventory_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportStockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportStockRequest) ProtoMessage() {}
+
+func (x *ImportStockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_inventory_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportStockRequest.ProtoReflect.Descriptor instead.
+func (*ImportStockRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_inventory_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ImportStockRequest) GetImportId() string {
+	if x != nil {
+		return x.ImportId
+	}
+	return ""
+}
+
+func (x *ImportStockRequest) GetFirstRow() int64 {
+	if x != nil {
+		return x.FirstRow
+	}
+	return 0
+}
+
+func (x *ImportStockRequest) GetRows() []*StockRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// StockRow is a row of a stock table: units of one SKU in one warehouse, from now on or from a day on. Where two rows
+// set the same stock, the later one counts.
+type StockRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// warehouse is where.
+	Warehouse string `protobuf:"bytes,1,opt,name=warehouse,proto3" json:"warehouse,omitempty"`
+	// sku is of what.
+	Sku string `protobuf:"bytes,2,opt,name=sku,proto3" json:"sku,omitempty"`
+	// on_hand is how many units lie there; with available_from, how many are on their way.
+	OnHand int32 `protobuf:"varint,3,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
+	// safety is how many of them are kept back. A row with available_from has none.
+	Safety int32 `protobuf:"varint,4,opt,name=safety,proto3" json:"safety,omitempty"`
+	// available_from is the local day at the warehouse from whose start the units are on hand, yyyy-mm-dd. Empty: now.
+	AvailableFrom string `protobuf:"bytes,5,opt,name=available_from,json=availableFrom,proto3" json:"available_from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockRow) Reset() {
+	*x = StockRow{}
+	mi := &file_allot_v1_inventory_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockRow) ProtoMessage() {}
+
+func (x *StockRow) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_inventory_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockRow.ProtoReflect.Descriptor instead.
+func (*StockRow) Descriptor() ([]byte, []int) {
+	return file_allot_v1_inventory_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StockRow) GetWarehouse() string {
+	if x != nil {
+		return x.Warehouse
+	}
+	return ""
+}
+
+func (x *StockRow) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *StockRow) GetOnHand() int32 {
+	if x != nil {
+		return x.OnHand
+	}
+	return 0
+}
+
+func (x *StockRow) GetSafety() int32 {
+	if x != nil {
+		return x.Safety
+	}
+	return 0
+}
+
+func (x *StockRow) GetAvailableFrom() string {
+	if x != nil {
+		return x.AvailableFrom
+	}
+	return ""
+}
+
+// ImportStockResponse is what became of the rows of one call.
+type ImportStockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// rows is how many rows were sent.
+	Rows int64 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	// accepted is how many of them were done, now or by an earlier call.
+	Accepted int64 `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// refused is how many of them had a fault and were left out.
+	Refused int64 `protobuf:"varint,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	// faults are what was wrong with these; at most 1000 are told. Of a batch that was done by an earlier call only the
+	// faults that its rows have by themselves are told again, not that there was too much of something.
+	Faults []*ImportFault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	// shortfalls are the stock that no longer covers what is held and kept back, as it was after the batch that set it; at
+	// most 1000 are told.
+	Shortfalls []*Shortfall `protobuf:"bytes,5,rep,name=shortfalls,proto3" json:"shortfalls,omitempty"`
+	// shortfall_count is how many there are in all.
+	ShortfallCount int64 `protobuf:"varint,6,opt,name=shortfall_count,json=shortfallCount,proto3" json:"shortfall_count,omitempty"`
+	// next_row is the number that the next row would have.
+	NextRow       int64 `protobuf:"varint,7,opt,name=next_row,json=nextRow,proto3" json:"next_row,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportStockResponse) Reset() {
+	*x = ImportStockResponse{}
+	mi := &file_allot_v1_inventory_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportStockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportStockResponse) ProtoMessage() {}
+
+func (x *ImportStockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_inventory_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportStockResponse.ProtoReflect.Descriptor instead.
+func (*ImportStockResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_inventory_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ImportStockResponse) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ImportStockResponse) GetAccepted() int64 {
+	if x != nil {
+		return x.Accepted
+	}
+	return 0
+}
+
+func (x *ImportStockResponse) GetRefused() int64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *ImportStockResponse) GetFaults() []*ImportFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+func (x *ImportStockResponse) GetShortfalls() []*Shortfall {
+	if x != nil {
+		return x.Shortfalls
+	}
+	return nil
+}
+
+func (x *ImportStockResponse) GetShortfallCount() int64 {
+	if x != nil {
+		return x.ShortfallCount
+	}
+	return 0
+}
+
+func (x *ImportStockResponse) GetNextRow() int64 {
+	if x != nil {
+		return x.NextRow
+	}
+	return 0
+}
+
+// ImportFault is what is wrong with a row of an import.
+type ImportFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// row is the number of the row, from 1.
+	Row int64 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`
+	// field is the name of the field.
+	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
+	// problem is what is wrong.
+	Problem string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	// mend is what to do about it.
+	Mend          string `protobuf:"bytes,4,opt,name=mend,proto3" json:"mend,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportFault) Reset() {
+	*x = ImportFault{}
+	mi := &file_allot_v1_inventory_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportFault) ProtoMessage() {}
+
+func (x *ImportFault) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_inventory_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportFault.ProtoReflect.Descriptor instead.
+func (*ImportFault) Descriptor() ([]byte, []int) {
+	return file_allot_v1_inventory_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ImportFault) GetRow() int64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *ImportFault) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *ImportFault) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *ImportFault) GetMend() string {
+	if x != nil {
+		return x.Mend
+	}
+	return ""
+}
+
+// WatchStockRequest asks for the stock of what changes.
+type WatchStockRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// after_sequence is the last sequence that the caller has dealt with. Absent: what changes from now on.
+	AfterSequence *uint64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3,oneof" json:"after_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStockRequest) Reset() {
+	*x = WatchStockRequest{}
+	mi := &file_allot_v1_inventory_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStockRequest) ProtoMessage() {}
+
+func (x *WatchStockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_inventory_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStockRequest.ProtoReflect.Descriptor instead.
+func (*WatchStockRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_inventory_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchStockRequest) GetAfterSequence() uint64 {
+	if x != nil && x.AfterSequence != nil {
+		return *x.AfterSequence
+	}
+	return 0
+}
+
+// WatchStockResponse is the stock of what changed.
+type WatchStockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// sequence is what to resume after: all that changed up to it has been told.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// stock is what changed, as it is now; at most 1000 at once. The first message has none.
+	Stock         []*Stock `protobuf:"bytes,2,rep,name=stock,proto3" json:"stock,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStockResponse) Reset() {
+	*x = WatchStockResponse{}
+	mi := &file_allot_v1_inventory_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStockResponse) ProtoMessage() {}
+
+func (x *WatchStockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_inventory_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStockResponse.ProtoReflect.Descriptor instead.
+func (*WatchStockResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_inventory_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *WatchStockResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *WatchStockResponse) GetStock() []*Stock {
+	if x != nil {
+		return x.Stock
+	}
+	return nil
+}
+
 var File_allot_v1_inventory_proto protoreflect.FileDescriptor
 
 const file_allot_v1_inventory_proto_rawDesc = "" +
@@ -687,12 +1120,14 @@ const file_allot_v1_inventory_proto_rawDesc = "" +
 	"\x05stock\x18\x01 \x03(\v2\x0f.allot.v1.StockR\x05stock\x123\n" +
 	"\n" +
 	"shortfalls\x18\x02 \x03(\v2\x13.allot.v1.ShortfallR\n" +
-	"shortfalls\"l\n" +
+	"shortfalls\"\x8b\x01\n" +
 	"\tShortfall\x12\x1c\n" +
 	"\twarehouse\x18\x01 \x01(\tR\twarehouse\x12\x10\n" +
 	"\x03sku\x18\x02 \x01(\tR\x03sku\x12\x14\n" +
 	"\x05units\x18\x03 \x01(\x05R\x05units\x12\x19\n" +
-	"\bhold_ids\x18\x04 \x03(\tR\aholdIds\"\x89\x01\n" +
+	"\bhold_ids\x18\x04 \x03(\tR\aholdIds\x12\x1d\n" +
+	"\n" +
+	"hold_count\x18\x05 \x01(\x05R\tholdCount\"\x89\x01\n" +
 	"\x12AdjustStockRequest\x12)\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\n" +
@@ -715,11 +1150,49 @@ const file_allot_v1_inventory_proto_rawDesc = "" +
 	"warehouses\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01(\x80\x01R\n" +
 	"warehouses\"9\n" +
 	"\x10GetStockResponse\x12%\n" +
-	"\x05stock\x18\x01 \x03(\v2\x0f.allot.v1.StockR\x05stock2\xe9\x01\n" +
+	"\x05stock\x18\x01 \x03(\v2\x0f.allot.v1.StockR\x05stock\"\x9b\x01\n" +
+	"\x12ImportStockRequest\x12%\n" +
+	"\timport_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\bimportId\x12+\n" +
+	"\tfirst_row\x18\x02 \x01(\x03B\x0e\xbaH\v\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00R\bfirstRow\x121\n" +
+	"\x04rows\x18\x03 \x03(\v2\x12.allot.v1.StockRowB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x04rows\"\xf0\x01\n" +
+	"\bStockRow\x12(\n" +
+	"\twarehouse\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\twarehouse\x12\x1c\n" +
+	"\x03sku\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x03sku\x12&\n" +
+	"\aon_hand\x18\x03 \x01(\x05B\r\xbaH\n" +
+	"\x1a\b\x18\x80\x94\xeb\xdc\x03(\x00R\x06onHand\x12%\n" +
+	"\x06safety\x18\x04 \x01(\x05B\r\xbaH\n" +
+	"\x1a\b\x18\x80\x94\xeb\xdc\x03(\x00R\x06safety\x12M\n" +
+	"\x0eavailable_from\x18\x05 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\ravailableFrom\"\x87\x02\n" +
+	"\x13ImportStockResponse\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x1a\n" +
+	"\baccepted\x18\x02 \x01(\x03R\baccepted\x12\x18\n" +
+	"\arefused\x18\x03 \x01(\x03R\arefused\x12-\n" +
+	"\x06faults\x18\x04 \x03(\v2\x15.allot.v1.ImportFaultR\x06faults\x123\n" +
+	"\n" +
+	"shortfalls\x18\x05 \x03(\v2\x13.allot.v1.ShortfallR\n" +
+	"shortfalls\x12'\n" +
+	"\x0fshortfall_count\x18\x06 \x01(\x03R\x0eshortfallCount\x12\x19\n" +
+	"\bnext_row\x18\a \x01(\x03R\anextRow\"c\n" +
+	"\vImportFault\x12\x10\n" +
+	"\x03row\x18\x01 \x01(\x03R\x03row\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\x12\x12\n" +
+	"\x04mend\x18\x04 \x01(\tR\x04mend\"R\n" +
+	"\x11WatchStockRequest\x12*\n" +
+	"\x0eafter_sequence\x18\x01 \x01(\x04H\x00R\rafterSequence\x88\x01\x01B\x11\n" +
+	"\x0f_after_sequence\"W\n" +
+	"\x12WatchStockResponse\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12%\n" +
+	"\x05stock\x18\x02 \x03(\v2\x0f.allot.v1.StockR\x05stock2\x87\x03\n" +
 	"\x10InventoryService\x12A\n" +
 	"\bSetStock\x12\x19.allot.v1.SetStockRequest\x1a\x1a.allot.v1.SetStockResponse\x12J\n" +
 	"\vAdjustStock\x12\x1c.allot.v1.AdjustStockRequest\x1a\x1d.allot.v1.AdjustStockResponse\x12F\n" +
-	"\bGetStock\x12\x19.allot.v1.GetStockRequest\x1a\x1a.allot.v1.GetStockResponse\"\x03\x90\x02\x01B4Z2github.com/allot-engine/allot/api/allot/v1;allotv1b\x06proto3"
+	"\bGetStock\x12\x19.allot.v1.GetStockRequest\x1a\x1a.allot.v1.GetStockResponse\"\x03\x90\x02\x01\x12L\n" +
+	"\vImportStock\x12\x1c.allot.v1.ImportStockRequest\x1a\x1d.allot.v1.ImportStockResponse(\x01\x12N\n" +
+	"\n" +
+	"WatchStock\x12\x1b.allot.v1.WatchStockRequest\x1a\x1c.allot.v1.WatchStockResponse\"\x03\x90\x02\x010\x01B4Z2github.com/allot-engine/allot/api/allot/v1;allotv1b\x06proto3"
 
 var (
 	file_allot_v1_inventory_proto_rawDescOnce sync.Once
@@ -733,7 +1206,7 @@ func file_allot_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_allot_v1_inventory_proto_rawDescData
 }
 
-var file_allot_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_allot_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_allot_v1_inventory_proto_goTypes = []any{
 	(*Stock)(nil),               // 0: allot.v1.Stock
 	(*SetStockRequest)(nil),     // 1: allot.v1.SetStockRequest
@@ -745,6 +1218,12 @@ var file_allot_v1_inventory_proto_goTypes = []any{
 	(*AdjustStockResponse)(nil), // 7: allot.v1.AdjustStockResponse
 	(*GetStockRequest)(nil),     // 8: allot.v1.GetStockRequest
 	(*GetStockResponse)(nil),    // 9: allot.v1.GetStockResponse
+	(*ImportStockRequest)(nil),  // 10: allot.v1.ImportStockRequest
+	(*StockRow)(nil),            // 11: allot.v1.StockRow
+	(*ImportStockResponse)(nil), // 12: allot.v1.ImportStockResponse
+	(*ImportFault)(nil),         // 13: allot.v1.ImportFault
+	(*WatchStockRequest)(nil),   // 14: allot.v1.WatchStockRequest
+	(*WatchStockResponse)(nil),  // 15: allot.v1.WatchStockResponse
 }
 var file_allot_v1_inventory_proto_depIdxs = []int32{
 	2,  // 0: allot.v1.SetStockRequest.levels:type_name -> allot.v1.StockLevel
@@ -754,17 +1233,25 @@ var file_allot_v1_inventory_proto_depIdxs = []int32{
 	0,  // 4: allot.v1.AdjustStockResponse.stock:type_name -> allot.v1.Stock
 	4,  // 5: allot.v1.AdjustStockResponse.shortfalls:type_name -> allot.v1.Shortfall
 	0,  // 6: allot.v1.GetStockResponse.stock:type_name -> allot.v1.Stock
-	1,  // 7: allot.v1.InventoryService.SetStock:input_type -> allot.v1.SetStockRequest
-	5,  // 8: allot.v1.InventoryService.AdjustStock:input_type -> allot.v1.AdjustStockRequest
-	8,  // 9: allot.v1.InventoryService.GetStock:input_type -> allot.v1.GetStockRequest
-	3,  // 10: allot.v1.InventoryService.SetStock:output_type -> allot.v1.SetStockResponse
-	7,  // 11: allot.v1.InventoryService.AdjustStock:output_type -> allot.v1.AdjustStockResponse
-	9,  // 12: allot.v1.InventoryService.GetStock:output_type -> allot.v1.GetStockResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	11, // 7: allot.v1.ImportStockRequest.rows:type_name -> allot.v1.StockRow
+	13, // 8: allot.v1.ImportStockResponse.faults:type_name -> allot.v1.ImportFault
+	4,  // 9: allot.v1.ImportStockResponse.shortfalls:type_name -> allot.v1.Shortfall
+	0,  // 10: allot.v1.WatchStockResponse.stock:type_name -> allot.v1.Stock
+	1,  // 11: allot.v1.InventoryService.SetStock:input_type -> allot.v1.SetStockRequest
+	5,  // 12: allot.v1.InventoryService.AdjustStock:input_type -> allot.v1.AdjustStockRequest
+	8,  // 13: allot.v1.InventoryService.GetStock:input_type -> allot.v1.GetStockRequest
+	10, // 14: allot.v1.InventoryService.ImportStock:input_type -> allot.v1.ImportStockRequest
+	14, // 15: allot.v1.InventoryService.WatchStock:input_type -> allot.v1.WatchStockRequest
+	3,  // 16: allot.v1.InventoryService.SetStock:output_type -> allot.v1.SetStockResponse
+	7,  // 17: allot.v1.InventoryService.AdjustStock:output_type -> allot.v1.AdjustStockResponse
+	9,  // 18: allot.v1.InventoryService.GetStock:output_type -> allot.v1.GetStockResponse
+	12, // 19: allot.v1.InventoryService.ImportStock:output_type -> allot.v1.ImportStockResponse
+	15, // 20: allot.v1.InventoryService.WatchStock:output_type -> allot.v1.WatchStockResponse
+	16, // [16:21] is the sub-list for method output_type
+	11, // [11:16] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_allot_v1_inventory_proto_init() }
@@ -772,13 +1259,14 @@ func file_allot_v1_inventory_proto_init() {
 	if File_allot_v1_inventory_proto != nil {
 		return
 	}
+	file_allot_v1_inventory_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_allot_v1_inventory_proto_rawDesc), len(file_allot_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,8 @@ const (
 	InventoryService_SetStock_FullMethodName    = "/allot.v1.InventoryService/SetStock"
 	InventoryService_AdjustStock_FullMethodName = "/allot.v1.InventoryService/AdjustStock"
 	InventoryService_GetStock_FullMethodName    = "/allot.v1.InventoryService/GetStock"
+	InventoryService_ImportStock_FullMethodName = "/allot.v1.InventoryService/ImportStock"
+	InventoryService_WatchStock_FullMethodName  = "/allot.v1.InventoryService/WatchStock"
 )
 
 // InventoryServiceClient is the client API for InventoryService service.
@@ -41,6 +43,21 @@ type InventoryServiceClient interface {
 	AdjustStock(ctx context.Context, in *AdjustStockRequest, opts ...grpc.CallOption) (*AdjustStockResponse, error)
 	// GetStock returns the stock of SKUs by warehouse.
 	GetStock(ctx context.Context, in *GetStockRequest, opts ...grpc.CallOption) (*GetStockResponse, error)
+	// ImportStock sets the stock of many, as the rows of a network's stock.csv do, and answers when the caller has sent the
+	// last. Rows count from 1, and every thousand of them (1 to 1000, 1001 to 2000, ...) is one batch that is done whole
+	// or not at all. A row with a fault is left out and told of; it does not stop the others.
+	//
+	// An import that broke off is resumed by sending it again under the same import_id: batches that were done are not done
+	// twice, also after the server was restarted. Where the answer is an error, its ErrorInfo's metadata has "next_row",
+	// the first row that was not done: send the rest with this as first_row. Where there was no answer at all, send all
+	// rows again. Other rows under a known import_id are refused with ALREADY_EXISTS; batches before stay done.
+	ImportStock(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportStockRequest, ImportStockResponse], error)
+	// WatchStock streams the stock of what changed, after a sequence number, and then goes on with what changes. Changes
+	// that follow each other closely are told as one. Only what is on disk is told.
+	//
+	// OUT_OF_RANGE, FAILED_PRECONDITION and UNAVAILABLE mean what they mean for WatchDecisions. After OUT_OF_RANGE watch
+	// from now on and read what you need by GetStock.
+	WatchStock(ctx context.Context, in *WatchStockRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStockResponse], error)
 }
 
 type inventoryServiceClient struct {
@@ -81,6 +98,38 @@ func (c *inventoryServiceClient) GetStock(ctx context.Context, in *GetStockReque
 	return out, nil
 }
 
+func (c *inventoryServiceClient) ImportStock(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportStockRequest, ImportStockResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &InventoryService_ServiceDesc.Streams[0], InventoryService_ImportStock_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportStockRequest, ImportStockResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InventoryService_ImportStockClient = grpc.ClientStreamingClient[ImportStockRequest, ImportStockResponse]
+
+func (c *inventoryServiceClient) WatchStock(ctx context.Context, in *WatchStockRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStockResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &InventoryService_ServiceDesc.Streams[1], InventoryService_WatchStock_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchStockRequest, WatchStockResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InventoryService_WatchStockClient = grpc.ServerStreamingClient[WatchStockResponse]
+
 // InventoryServiceServer is the server API for InventoryService service.
 // All implementations must embed UnimplementedInventoryServiceServer
 // for forward compatibility.
@@ -96,6 +145,21 @@ type InventoryServiceServer interface {
 	AdjustStock(context.Context, *AdjustStockRequest) (*AdjustStockResponse, error)
 	// GetStock returns the stock of SKUs by warehouse.
 	GetStock(context.Context, *GetStockRequest) (*GetStockResponse, error)
+	// ImportStock sets the stock of many, as the rows of a network's stock.csv do, and answers when the caller has sent the
+	// last. Rows count from 1, and every thousand of them (1 to 1000, 1001 to 2000, ...) is one batch that is done whole
+	// or not at all. A row with a fault is left out and told of; it does not stop the others.
+	//
+	// An import that broke off is resumed by sending it again under the same import_id: batches that were done are not done
+	// twice, also after the server was restarted. Where the answer is an error, its ErrorInfo's metadata has "next_row",
+	// the first row that was not done: send the rest with this as first_row. Where there was no answer at all, send all
+	// rows again. Other rows under a known import_id are refused with ALREADY_EXISTS; batches before stay done.
+	ImportStock(grpc.ClientStreamingServer[ImportStockRequest, ImportStockResponse]) error
+	// WatchStock streams the stock of what changed, after a sequence number, and then goes on with what changes. Changes
+	// that follow each other closely are told as one. Only what is on disk is told.
+	//
+	// OUT_OF_RANGE, FAILED_PRECONDITION and UNAVAILABLE mean what they mean for WatchDecisions. After OUT_OF_RANGE watch
+	// from now on and read what you need by GetStock.
+	WatchStock(*WatchStockRequest, grpc.ServerStreamingServer[WatchStockResponse]) error
 	mustEmbedUnimplementedInventoryServiceServer()
 }
 
@@ -114,6 +178,12 @@ func (UnimplementedInventoryServiceServer) AdjustStock(context.Context, *AdjustS
 }
 func (UnimplementedInventoryServiceServer) GetStock(context.Context, *GetStockRequest) (*GetStockResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStock not implemented")
+}
+func (UnimplementedInventoryServiceServer) ImportStock(grpc.ClientStreamingServer[ImportStockRequest, ImportStockResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportStock not implemented")
+}
+func (UnimplementedInventoryServiceServer) WatchStock(*WatchStockRequest, grpc.ServerStreamingServer[WatchStockResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchStock not implemented")
 }
 func (UnimplementedInventoryServiceServer) mustEmbedUnimplementedInventoryServiceServer() {}
 func (UnimplementedInventoryServiceServer) testEmbeddedByValue()                          {}
@@ -190,6 +260,24 @@ func _InventoryService_GetStock_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InventoryService_ImportStock_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(InventoryServiceServer).ImportStock(&grpc.GenericServerStream[ImportStockRequest, ImportStockResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InventoryService_ImportStockServer = grpc.ClientStreamingServer[ImportStockRequest, ImportStockResponse]
+
+func _InventoryService_WatchStock_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchStockRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InventoryServiceServer).WatchStock(m, &grpc.GenericServerStream[WatchStockRequest, WatchStockResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type InventoryService_WatchStockServer = grpc.ServerStreamingServer[WatchStockResponse]
+
 // InventoryService_ServiceDesc is the grpc.ServiceDesc for InventoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -210,6 +298,17 @@ var InventoryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _InventoryService_GetStock_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ImportStock",
+			Handler:       _InventoryService_ImportStock_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "WatchStock",
+			Handler:       _InventoryService_WatchStock_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "allot/v1/inventory.proto",
 }

@@ -370,8 +370,8 @@ type LoadRequest struct {
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// files are the network directory. Empty: the directory that the server was started with, read anew.
 	Files []*NetworkFile `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"`
-	// set_stock tells to set the stock that the network's stock.csv has on hand as well, as SetStock does. Without it,
-	// stock stays as it is. Receipts of stock that is on its way stay as they are either way.
+	// set_stock tells to set the stock that the network's stock.csv has on hand as well, as SetStock does, ten thousand
+	// rows at a time. Without it, stock stays as it is. Receipts of stock that is on its way stay as they are either way.
 	SetStock      bool `protobuf:"varint,3,opt,name=set_stock,json=setStock,proto3" json:"set_stock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

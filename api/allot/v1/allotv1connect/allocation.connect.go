@@ -54,16 +54,25 @@ const (
 	// AllocationServiceCancelProcedure is the fully-qualified name of the AllocationService's Cancel
 	// RPC.
 	AllocationServiceCancelProcedure = "/allot.v1.AllocationService/Cancel"
+	// AllocationServiceShipProcedure is the fully-qualified name of the AllocationService's Ship RPC.
+	AllocationServiceShipProcedure = "/allot.v1.AllocationService/Ship"
+	// AllocationServiceShortPickProcedure is the fully-qualified name of the AllocationService's
+	// ShortPick RPC.
+	AllocationServiceShortPickProcedure = "/allot.v1.AllocationService/ShortPick"
+	// AllocationServiceWatchDecisionsProcedure is the fully-qualified name of the AllocationService's
+	// WatchDecisions RPC.
+	AllocationServiceWatchDecisionsProcedure = "/allot.v1.AllocationService/WatchDecisions"
 )
 
 // AllocationServiceClient is a client for the allot.v1.AllocationService service.
 type AllocationServiceClient interface {
 	// Quote tells which delivery dates can be promised for an order now and what each costs. It holds nothing.
 	Quote(context.Context, *v1.QuoteRequest) (*v1.QuoteResponse, error)
-	// Allocate decides an order and holds its stock, as one step. A refusal is an answer that holds nothing, and the
-	// same request may later be decided anew. Once there is a hold, the same request_id gets the same answer again; with
-	// another order it is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding
-	// and holding: try again.
+	// Allocate decides an order and holds its stock, as one step. A refusal is an answer too, which holds nothing. The same
+	// request_id gets the same answer again, whatever has changed since: a granted one for days after its hold ended, a
+	// refusal for an hour. To have an order decided anew, send it with a new request_id. A known request_id with another
+	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
+	// try again.
 	Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
@@ -72,10 +81,26 @@ type AllocationServiceClient interface {
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Confirm makes a pending hold last until it is cancelled. FAILED_PRECONDITION where it is not pending.
 	Confirm(context.Context, *v1.ConfirmRequest) (*v1.ConfirmResponse, error)
-	// Release gives the stock of a pending hold back. FAILED_PRECONDITION where it is not pending.
+	// Release gives the stock of a pending hold back, all or a part. FAILED_PRECONDITION where it is not pending.
 	Release(context.Context, *v1.ReleaseRequest) (*v1.ReleaseResponse, error)
-	// Cancel gives the stock of a confirmed hold back. FAILED_PRECONDITION where it is not confirmed.
+	// Cancel gives the stock of a confirmed hold back, all or a part. FAILED_PRECONDITION where it is not confirmed.
 	Cancel(context.Context, *v1.CancelRequest) (*v1.CancelResponse, error)
+	// Ship records that units of a confirmed hold have left: they are no longer held and no longer on hand.
+	// FAILED_PRECONDITION where it is not confirmed.
+	Ship(context.Context, *v1.ShipRequest) (*v1.ShipResponse, error)
+	// ShortPick records that units of a confirmed hold were not where they should be: they are no longer held and no
+	// longer on hand, and the order has to get them from elsewhere, by a new Allocate. FAILED_PRECONDITION where it is not
+	// confirmed.
+	ShortPick(context.Context, *v1.ShortPickRequest) (*v1.ShortPickResponse, error)
+	// WatchDecisions streams what is decided and what becomes of holds, each as a CloudEvent, in the order in which it
+	// happened, after a sequence number, and then goes on with what happens. Only what is on disk is told. A caller that
+	// resumes after the last sequence it has dealt with misses nothing; it may be told again what it had not dealt with yet.
+	//
+	// OUT_OF_RANGE where after_sequence is older than what the journal keeps, or later than its end; the ErrorInfo's
+	// metadata has "oldest" and "latest", the least and the greatest after_sequence that can be asked for.
+	// FAILED_PRECONDITION where the server has no journal. UNAVAILABLE ends the stream when the server shuts down: call
+	// again. HTTP without streams: GET /v1/events?after=N answers one JSON event a line.
+	WatchDecisions(context.Context, *v1.WatchDecisionsRequest) (*connect.ServerStreamForClient[v1.WatchDecisionsResponse], error)
 }
 
 // NewAllocationServiceClient constructs a client for the allot.v1.AllocationService service. By
@@ -134,18 +159,40 @@ func NewAllocationServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithSchema(allocationServiceMethods.ByName("Cancel")),
 			connect.WithClientOptions(opts...),
 		),
+		ship: connect.NewClient[v1.ShipRequest, v1.ShipResponse](
+			httpClient,
+			baseURL+AllocationServiceShipProcedure,
+			connect.WithSchema(allocationServiceMethods.ByName("Ship")),
+			connect.WithClientOptions(opts...),
+		),
+		shortPick: connect.NewClient[v1.ShortPickRequest, v1.ShortPickResponse](
+			httpClient,
+			baseURL+AllocationServiceShortPickProcedure,
+			connect.WithSchema(allocationServiceMethods.ByName("ShortPick")),
+			connect.WithClientOptions(opts...),
+		),
+		watchDecisions: connect.NewClient[v1.WatchDecisionsRequest, v1.WatchDecisionsResponse](
+			httpClient,
+			baseURL+AllocationServiceWatchDecisionsProcedure,
+			connect.WithSchema(allocationServiceMethods.ByName("WatchDecisions")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // allocationServiceClient implements AllocationServiceClient.
 type allocationServiceClient struct {
-	quote    *connect.Client[v1.QuoteRequest, v1.QuoteResponse]
-	allocate *connect.Client[v1.AllocateRequest, v1.AllocateResponse]
-	get      *connect.Client[v1.GetRequest, v1.GetResponse]
-	explain  *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
-	confirm  *connect.Client[v1.ConfirmRequest, v1.ConfirmResponse]
-	release  *connect.Client[v1.ReleaseRequest, v1.ReleaseResponse]
-	cancel   *connect.Client[v1.CancelRequest, v1.CancelResponse]
+	quote          *connect.Client[v1.QuoteRequest, v1.QuoteResponse]
+	allocate       *connect.Client[v1.AllocateRequest, v1.AllocateResponse]
+	get            *connect.Client[v1.GetRequest, v1.GetResponse]
+	explain        *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
+	confirm        *connect.Client[v1.ConfirmRequest, v1.ConfirmResponse]
+	release        *connect.Client[v1.ReleaseRequest, v1.ReleaseResponse]
+	cancel         *connect.Client[v1.CancelRequest, v1.CancelResponse]
+	ship           *connect.Client[v1.ShipRequest, v1.ShipResponse]
+	shortPick      *connect.Client[v1.ShortPickRequest, v1.ShortPickResponse]
+	watchDecisions *connect.Client[v1.WatchDecisionsRequest, v1.WatchDecisionsResponse]
 }
 
 // Quote calls allot.v1.AllocationService.Quote.
@@ -211,14 +258,38 @@ func (c *allocationServiceClient) Cancel(ctx context.Context, req *v1.CancelRequ
 	return nil, err
 }
 
+// Ship calls allot.v1.AllocationService.Ship.
+func (c *allocationServiceClient) Ship(ctx context.Context, req *v1.ShipRequest) (*v1.ShipResponse, error) {
+	response, err := c.ship.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ShortPick calls allot.v1.AllocationService.ShortPick.
+func (c *allocationServiceClient) ShortPick(ctx context.Context, req *v1.ShortPickRequest) (*v1.ShortPickResponse, error) {
+	response, err := c.shortPick.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WatchDecisions calls allot.v1.AllocationService.WatchDecisions.
+func (c *allocationServiceClient) WatchDecisions(ctx context.Context, req *v1.WatchDecisionsRequest) (*connect.ServerStreamForClient[v1.WatchDecisionsResponse], error) {
+	return c.watchDecisions.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // AllocationServiceHandler is an implementation of the allot.v1.AllocationService service.
 type AllocationServiceHandler interface {
 	// Quote tells which delivery dates can be promised for an order now and what each costs. It holds nothing.
 	Quote(context.Context, *v1.QuoteRequest) (*v1.QuoteResponse, error)
-	// Allocate decides an order and holds its stock, as one step. A refusal is an answer that holds nothing, and the
-	// same request may later be decided anew. Once there is a hold, the same request_id gets the same answer again; with
-	// another order it is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding
-	// and holding: try again.
+	// Allocate decides an order and holds its stock, as one step. A refusal is an answer too, which holds nothing. The same
+	// request_id gets the same answer again, whatever has changed since: a granted one for days after its hold ended, a
+	// refusal for an hour. To have an order decided anew, send it with a new request_id. A known request_id with another
+	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
+	// try again.
 	Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
@@ -227,10 +298,26 @@ type AllocationServiceHandler interface {
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
 	// Confirm makes a pending hold last until it is cancelled. FAILED_PRECONDITION where it is not pending.
 	Confirm(context.Context, *v1.ConfirmRequest) (*v1.ConfirmResponse, error)
-	// Release gives the stock of a pending hold back. FAILED_PRECONDITION where it is not pending.
+	// Release gives the stock of a pending hold back, all or a part. FAILED_PRECONDITION where it is not pending.
 	Release(context.Context, *v1.ReleaseRequest) (*v1.ReleaseResponse, error)
-	// Cancel gives the stock of a confirmed hold back. FAILED_PRECONDITION where it is not confirmed.
+	// Cancel gives the stock of a confirmed hold back, all or a part. FAILED_PRECONDITION where it is not confirmed.
 	Cancel(context.Context, *v1.CancelRequest) (*v1.CancelResponse, error)
+	// Ship records that units of a confirmed hold have left: they are no longer held and no longer on hand.
+	// FAILED_PRECONDITION where it is not confirmed.
+	Ship(context.Context, *v1.ShipRequest) (*v1.ShipResponse, error)
+	// ShortPick records that units of a confirmed hold were not where they should be: they are no longer held and no
+	// longer on hand, and the order has to get them from elsewhere, by a new Allocate. FAILED_PRECONDITION where it is not
+	// confirmed.
+	ShortPick(context.Context, *v1.ShortPickRequest) (*v1.ShortPickResponse, error)
+	// WatchDecisions streams what is decided and what becomes of holds, each as a CloudEvent, in the order in which it
+	// happened, after a sequence number, and then goes on with what happens. Only what is on disk is told. A caller that
+	// resumes after the last sequence it has dealt with misses nothing; it may be told again what it had not dealt with yet.
+	//
+	// OUT_OF_RANGE where after_sequence is older than what the journal keeps, or later than its end; the ErrorInfo's
+	// metadata has "oldest" and "latest", the least and the greatest after_sequence that can be asked for.
+	// FAILED_PRECONDITION where the server has no journal. UNAVAILABLE ends the stream when the server shuts down: call
+	// again. HTTP without streams: GET /v1/events?after=N answers one JSON event a line.
+	WatchDecisions(context.Context, *v1.WatchDecisionsRequest, *connect.ServerStream[v1.WatchDecisionsResponse]) error
 }
 
 // NewAllocationServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -285,6 +372,25 @@ func NewAllocationServiceHandler(svc AllocationServiceHandler, opts ...connect.H
 		connect.WithSchema(allocationServiceMethods.ByName("Cancel")),
 		connect.WithHandlerOptions(opts...),
 	)
+	allocationServiceShipHandler := connect.NewUnaryHandlerSimple(
+		AllocationServiceShipProcedure,
+		svc.Ship,
+		connect.WithSchema(allocationServiceMethods.ByName("Ship")),
+		connect.WithHandlerOptions(opts...),
+	)
+	allocationServiceShortPickHandler := connect.NewUnaryHandlerSimple(
+		AllocationServiceShortPickProcedure,
+		svc.ShortPick,
+		connect.WithSchema(allocationServiceMethods.ByName("ShortPick")),
+		connect.WithHandlerOptions(opts...),
+	)
+	allocationServiceWatchDecisionsHandler := connect.NewServerStreamHandlerSimple(
+		AllocationServiceWatchDecisionsProcedure,
+		svc.WatchDecisions,
+		connect.WithSchema(allocationServiceMethods.ByName("WatchDecisions")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/allot.v1.AllocationService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AllocationServiceQuoteProcedure:
@@ -301,6 +407,12 @@ func NewAllocationServiceHandler(svc AllocationServiceHandler, opts ...connect.H
 			allocationServiceReleaseHandler.ServeHTTP(w, r)
 		case AllocationServiceCancelProcedure:
 			allocationServiceCancelHandler.ServeHTTP(w, r)
+		case AllocationServiceShipProcedure:
+			allocationServiceShipHandler.ServeHTTP(w, r)
+		case AllocationServiceShortPickProcedure:
+			allocationServiceShortPickHandler.ServeHTTP(w, r)
+		case AllocationServiceWatchDecisionsProcedure:
+			allocationServiceWatchDecisionsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -336,4 +448,16 @@ func (UnimplementedAllocationServiceHandler) Release(context.Context, *v1.Releas
 
 func (UnimplementedAllocationServiceHandler) Cancel(context.Context, *v1.CancelRequest) (*v1.CancelResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.Cancel is not implemented"))
+}
+
+func (UnimplementedAllocationServiceHandler) Ship(context.Context, *v1.ShipRequest) (*v1.ShipResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.Ship is not implemented"))
+}
+
+func (UnimplementedAllocationServiceHandler) ShortPick(context.Context, *v1.ShortPickRequest) (*v1.ShortPickResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.ShortPick is not implemented"))
+}
+
+func (UnimplementedAllocationServiceHandler) WatchDecisions(context.Context, *v1.WatchDecisionsRequest, *connect.ServerStream[v1.WatchDecisionsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.WatchDecisions is not implemented"))
 }

@@ -44,6 +44,12 @@ const (
 	// InventoryServiceGetStockProcedure is the fully-qualified name of the InventoryService's GetStock
 	// RPC.
 	InventoryServiceGetStockProcedure = "/allot.v1.InventoryService/GetStock"
+	// InventoryServiceImportStockProcedure is the fully-qualified name of the InventoryService's
+	// ImportStock RPC.
+	InventoryServiceImportStockProcedure = "/allot.v1.InventoryService/ImportStock"
+	// InventoryServiceWatchStockProcedure is the fully-qualified name of the InventoryService's
+	// WatchStock RPC.
+	InventoryServiceWatchStockProcedure = "/allot.v1.InventoryService/WatchStock"
 )
 
 // InventoryServiceClient is a client for the allot.v1.InventoryService service.
@@ -56,6 +62,21 @@ type InventoryServiceClient interface {
 	AdjustStock(context.Context, *v1.AdjustStockRequest) (*v1.AdjustStockResponse, error)
 	// GetStock returns the stock of SKUs by warehouse.
 	GetStock(context.Context, *v1.GetStockRequest) (*v1.GetStockResponse, error)
+	// ImportStock sets the stock of many, as the rows of a network's stock.csv do, and answers when the caller has sent the
+	// last. Rows count from 1, and every thousand of them (1 to 1000, 1001 to 2000, ...) is one batch that is done whole
+	// or not at all. A row with a fault is left out and told of; it does not stop the others.
+	//
+	// An import that broke off is resumed by sending it again under the same import_id: batches that were done are not done
+	// twice, also after the server was restarted. Where the answer is an error, its ErrorInfo's metadata has "next_row",
+	// the first row that was not done: send the rest with this as first_row. Where there was no answer at all, send all
+	// rows again. Other rows under a known import_id are refused with ALREADY_EXISTS; batches before stay done.
+	ImportStock(context.Context) (*connect.ClientStreamForClientSimple[v1.ImportStockRequest, v1.ImportStockResponse], error)
+	// WatchStock streams the stock of what changed, after a sequence number, and then goes on with what changes. Changes
+	// that follow each other closely are told as one. Only what is on disk is told.
+	//
+	// OUT_OF_RANGE, FAILED_PRECONDITION and UNAVAILABLE mean what they mean for WatchDecisions. After OUT_OF_RANGE watch
+	// from now on and read what you need by GetStock.
+	WatchStock(context.Context, *v1.WatchStockRequest) (*connect.ServerStreamForClient[v1.WatchStockResponse], error)
 }
 
 // NewInventoryServiceClient constructs a client for the allot.v1.InventoryService service. By
@@ -88,6 +109,19 @@ func NewInventoryServiceClient(httpClient connect.HTTPClient, baseURL string, op
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		importStock: connect.NewClient[v1.ImportStockRequest, v1.ImportStockResponse](
+			httpClient,
+			baseURL+InventoryServiceImportStockProcedure,
+			connect.WithSchema(inventoryServiceMethods.ByName("ImportStock")),
+			connect.WithClientOptions(opts...),
+		),
+		watchStock: connect.NewClient[v1.WatchStockRequest, v1.WatchStockResponse](
+			httpClient,
+			baseURL+InventoryServiceWatchStockProcedure,
+			connect.WithSchema(inventoryServiceMethods.ByName("WatchStock")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -96,6 +130,8 @@ type inventoryServiceClient struct {
 	setStock    *connect.Client[v1.SetStockRequest, v1.SetStockResponse]
 	adjustStock *connect.Client[v1.AdjustStockRequest, v1.AdjustStockResponse]
 	getStock    *connect.Client[v1.GetStockRequest, v1.GetStockResponse]
+	importStock *connect.Client[v1.ImportStockRequest, v1.ImportStockResponse]
+	watchStock  *connect.Client[v1.WatchStockRequest, v1.WatchStockResponse]
 }
 
 // SetStock calls allot.v1.InventoryService.SetStock.
@@ -125,6 +161,16 @@ func (c *inventoryServiceClient) GetStock(ctx context.Context, req *v1.GetStockR
 	return nil, err
 }
 
+// ImportStock calls allot.v1.InventoryService.ImportStock.
+func (c *inventoryServiceClient) ImportStock(ctx context.Context) (*connect.ClientStreamForClientSimple[v1.ImportStockRequest, v1.ImportStockResponse], error) {
+	return c.importStock.CallClientStreamSimple(ctx)
+}
+
+// WatchStock calls allot.v1.InventoryService.WatchStock.
+func (c *inventoryServiceClient) WatchStock(ctx context.Context, req *v1.WatchStockRequest) (*connect.ServerStreamForClient[v1.WatchStockResponse], error) {
+	return c.watchStock.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // InventoryServiceHandler is an implementation of the allot.v1.InventoryService service.
 type InventoryServiceHandler interface {
 	// SetStock sets what is on hand and what is kept back, as a count of the shelves does. All of the request is done
@@ -135,6 +181,21 @@ type InventoryServiceHandler interface {
 	AdjustStock(context.Context, *v1.AdjustStockRequest) (*v1.AdjustStockResponse, error)
 	// GetStock returns the stock of SKUs by warehouse.
 	GetStock(context.Context, *v1.GetStockRequest) (*v1.GetStockResponse, error)
+	// ImportStock sets the stock of many, as the rows of a network's stock.csv do, and answers when the caller has sent the
+	// last. Rows count from 1, and every thousand of them (1 to 1000, 1001 to 2000, ...) is one batch that is done whole
+	// or not at all. A row with a fault is left out and told of; it does not stop the others.
+	//
+	// An import that broke off is resumed by sending it again under the same import_id: batches that were done are not done
+	// twice, also after the server was restarted. Where the answer is an error, its ErrorInfo's metadata has "next_row",
+	// the first row that was not done: send the rest with this as first_row. Where there was no answer at all, send all
+	// rows again. Other rows under a known import_id are refused with ALREADY_EXISTS; batches before stay done.
+	ImportStock(context.Context, *connect.ClientStream[v1.ImportStockRequest]) (*v1.ImportStockResponse, error)
+	// WatchStock streams the stock of what changed, after a sequence number, and then goes on with what changes. Changes
+	// that follow each other closely are told as one. Only what is on disk is told.
+	//
+	// OUT_OF_RANGE, FAILED_PRECONDITION and UNAVAILABLE mean what they mean for WatchDecisions. After OUT_OF_RANGE watch
+	// from now on and read what you need by GetStock.
+	WatchStock(context.Context, *v1.WatchStockRequest, *connect.ServerStream[v1.WatchStockResponse]) error
 }
 
 // NewInventoryServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -163,6 +224,19 @@ func NewInventoryServiceHandler(svc InventoryServiceHandler, opts ...connect.Han
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	inventoryServiceImportStockHandler := connect.NewClientStreamHandlerSimple(
+		InventoryServiceImportStockProcedure,
+		svc.ImportStock,
+		connect.WithSchema(inventoryServiceMethods.ByName("ImportStock")),
+		connect.WithHandlerOptions(opts...),
+	)
+	inventoryServiceWatchStockHandler := connect.NewServerStreamHandlerSimple(
+		InventoryServiceWatchStockProcedure,
+		svc.WatchStock,
+		connect.WithSchema(inventoryServiceMethods.ByName("WatchStock")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/allot.v1.InventoryService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case InventoryServiceSetStockProcedure:
@@ -171,6 +245,10 @@ func NewInventoryServiceHandler(svc InventoryServiceHandler, opts ...connect.Han
 			inventoryServiceAdjustStockHandler.ServeHTTP(w, r)
 		case InventoryServiceGetStockProcedure:
 			inventoryServiceGetStockHandler.ServeHTTP(w, r)
+		case InventoryServiceImportStockProcedure:
+			inventoryServiceImportStockHandler.ServeHTTP(w, r)
+		case InventoryServiceWatchStockProcedure:
+			inventoryServiceWatchStockHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -190,4 +268,12 @@ func (UnimplementedInventoryServiceHandler) AdjustStock(context.Context, *v1.Adj
 
 func (UnimplementedInventoryServiceHandler) GetStock(context.Context, *v1.GetStockRequest) (*v1.GetStockResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.InventoryService.GetStock is not implemented"))
+}
+
+func (UnimplementedInventoryServiceHandler) ImportStock(context.Context, *connect.ClientStream[v1.ImportStockRequest]) (*v1.ImportStockResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.InventoryService.ImportStock is not implemented"))
+}
+
+func (UnimplementedInventoryServiceHandler) WatchStock(context.Context, *v1.WatchStockRequest, *connect.ServerStream[v1.WatchStockResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.InventoryService.WatchStock is not implemented"))
 }
