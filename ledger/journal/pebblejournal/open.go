@@ -25,9 +25,9 @@ import (
 
 // How the store is tuned. Groups are large values that are written once, in order, and read in order if ever.
 const (
-	memTableBytes = 32 << 20 // a restart replays at most a few of them
-	memTables     = 4        // before writers wait for the disk
-	cacheBytes    = 8 << 20  // nothing is read twice
+	memTableBytes = 8 << 20 // a log is as long; from the third on they are written over, which syncs quicker than to append
+	memTables     = 16      // before writers wait for the disk
+	cacheBytes    = 8 << 20 // nothing is read twice
 	blockBytes    = 32 << 10
 	tableBytes    = 32 << 20 // in the first level; doubles with each
 )
@@ -358,7 +358,8 @@ func (j *Journal) openStore(readOnly, exists bool) (db *pebble.DB, err error) {
 			BlockSize:      blockBytes,
 			IndexBlockSize: 4 * blockBytes,
 			FilterPolicy:   nil,
-			Compression:    func() *sstable.CompressionProfile { return block.FastestCompression },
+			// The fastest compression took 0.9 of 47 µs a call, for records that snapshots soon make superfluous.
+			Compression: func() *sstable.CompressionProfile { return block.NoCompression },
 		}
 	}
 	err = attempt(func() error {
