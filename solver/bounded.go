@@ -8,16 +8,19 @@ import (
 // bounded solves what is too large for the exact search: a local search from many starts, and the best lower bound
 // at hand. known is a bound already proven, -infinite when there is none; have says that s.plan is a plan already.
 func (s *Scratch) bounded(p *Problem, most int, ceiling, known int64, have bool) (Plan, Certificate) {
+	if s.large.set(p, most) {
+		return s.searchLarge(p, most, ceiling, known, have)
+	}
 	bound := max(known, max(p.SplitCost, 0)*int64(p.fewest()-1)+min(p.SplitCost, 0)*int64(most-1))
-	if p.Floor != nil {
-		floor := s.floor(p, most, ceiling)
+	if ask := p.floor(); ask != nil {
+		floor := s.floor(p, ask, most, ceiling)
 		if floor == infinite {
 			return s.infeasible()
 		}
 		bound = max(bound, floor)
 	}
 	s.cert.Bound = bound
-	if s.local.search(p, most, ceiling, &s.cert) {
+	if s.local.search(p, most, ceiling, 48, &s.cert) {
 		s.local.write(&s.other)
 		if !have || Compare(&s.other, &s.plan) < 0 {
 			s.plan, s.other = s.other, s.plan
@@ -31,10 +34,29 @@ func (s *Scratch) bounded(p *Problem, most int, ceiling, known int64, have bool)
 	return s.plan, s.cert
 }
 
-// floor returns a lower bound on the cost of a plan, infinite when there is none. It looks at a few small groups of
-// lines, each alone: what a plan ships of the group costs at least the group's relaxation priced by Floor, and its
+// floor returns the problem's Floor, or what its columns say about at least so much; nil where nothing is known.
+func (p *Problem) floor() func(w int, take []int32) (int64, bool) {
+	c := p.Columns
+	if p.Floor != nil || c == nil {
+		return p.Floor
+	}
+	for w := range c.Sites {
+		if c.Sites[w].PerLine < 0 || c.UnitCost == nil && c.Sites[w].PerUnit < 0 {
+			return nil // more might cost less
+		}
+		for l := range p.Lines {
+			if c.UnitCost != nil && c.unitCost(p, l, w) < 0 {
+				return nil
+			}
+		}
+	}
+	return c.floor(p)
+}
+
+// floor returns a lower bound, infinite when there is none. It looks at a few small groups of
+// lines, each alone: what a plan ships of the group costs at least the group's relaxation priced by floors, and its
 // other shipments cost at least 0.
-func (s *Scratch) floor(p *Problem, most int, ceiling int64) int64 {
+func (s *Scratch) floor(p *Problem, ask func(w int, take []int32) (int64, bool), most int, ceiling int64) int64 {
 	const groups, states = 6, 1 << 10
 	split := max(p.SplitCost, 0)
 	take := zeroed(&s.take, p.Lines)
@@ -53,7 +75,7 @@ func (s *Scratch) floor(p *Problem, most int, ceiling int64) int64 {
 				if !p.maySplit(l) {
 					take[l] = n
 				}
-				if c, ok := p.Floor(w, take); ok {
+				if c, ok := ask(w, take); ok {
 					least = min(least, c)
 				}
 				s.cert.Offers++
@@ -83,7 +105,7 @@ func (s *Scratch) floor(p *Problem, most int, ceiling int64) int64 {
 			continue
 		}
 		s.grid.set(p, s.lines, ceiling)
-		s.priceFloor(p, split)
+		s.priceFloor(p, ask, split)
 		least := s.relax(most)
 		if least == infinite {
 			return infinite
@@ -93,8 +115,8 @@ func (s *Scratch) floor(p *Problem, most int, ceiling int64) int64 {
 	return best - split + min(p.SplitCost, 0)*int64(most-1)
 }
 
-// priceFloor fills cheapest[1] from Floor, with one split cost each.
-func (s *Scratch) priceFloor(p *Problem, split int64) {
+// priceFloor fills cheapest[1] with the floors, with one split cost each.
+func (s *Scratch) priceFloor(p *Problem, ask func(w int, take []int32) (int64, bool), split int64) {
 	g := &s.grid
 	one := s.row(1)
 	for i := range one {
@@ -108,7 +130,7 @@ func (s *Scratch) priceFloor(p *Problem, split int64) {
 		content := 0
 		for range n - 1 {
 			content += g.step(digit, top, take)
-			if c, ok := p.Floor(w, take); ok {
+			if c, ok := ask(w, take); ok {
 				one[content] = min(one[content], c+split)
 			}
 		}

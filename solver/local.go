@@ -28,9 +28,8 @@ type local struct {
 	found    bool
 }
 
-// search runs the local search and reports whether it found a plan.
-func (s *local) search(p *Problem, most int, ceiling int64, cert *Certificate) bool {
-	const starts = 48
+// search runs the local search from so many warehouses at most and reports whether it found a plan.
+func (s *local) search(p *Problem, most int, ceiling int64, starts int, cert *Certificate) bool {
 	s.p, s.most, s.budget, s.cert, s.found = p, most, ceiling, cert, false
 	s.give = zero(s.give, p.Warehouses*p.Lines)
 	s.ships = zero(s.ships, p.Warehouses)
@@ -50,6 +49,9 @@ func (s *local) search(p *Problem, most int, ceiling int64, cert *Certificate) b
 	slices.SortStableFunc(s.order, func(v, w int32) int { return cmp.Compare(s.cover[w], s.cover[v]) })
 	// Half the budget finds starts, so that a start that cannot be finished never starves the others.
 	for i, seed := range s.order[:min(starts, len(s.order))] {
+		if s.found && p.stopped() {
+			break
+		}
 		for _, byCost := range [2]bool{true, false} {
 			s.reset()
 			if s.budget <= 0 || !s.fill(int(seed), byCost) {

@@ -5,6 +5,9 @@
 // plan, to the last tie: plans are ordered by cost, then by the earlier latest arrival, then by fewer shipments, then
 // by the lexicographically smaller ascending list of warehouses, then by the lexicographically smaller contents. A
 // [Certificate] says what was proven.
+//
+// A caller that can say what shipments cost as [Columns] spares the search the asking, and gets good bounds for orders
+// of many lines, most of which are then solved to proven optimality too.
 package solver
 
 import (
@@ -41,17 +44,26 @@ type Problem struct {
 	SplitCost int64
 
 	// Offer answers how warehouse w ships take[line] units of every line (at least one of them above 0), or false
-	// when it cannot. It must give the same answer to the same question and must not keep take.
+	// when it cannot. It must give the same answer to the same question and must not keep take. It may be nil when
+	// Columns say all about offers.
 	Offer func(w int, take []int32) (Offer, bool)
+
+	// Columns, when set, say what offers cost, exactly or at least.
+	Columns *Columns
 
 	// Floor, when set, answers a lower bound on Offer's cost for every content of warehouse w that holds at least
 	// take[line] units of every line, or false when no such content can be shipped. Only the bounded search asks
-	// it; without it that search knows no more than that offers cost at least 0.
+	// it; without it, and without Columns, that search knows no more than that offers cost at least 0.
 	Floor func(w int, take []int32) (int64, bool)
 
 	// MaxStates is the ceiling on the tables of the exact search and on the offers it asks for; beyond it the
-	// search is bounded. 0 takes DefaultMaxStates.
+	// search is bounded, and does work in proportion to it: at the default some 80 ms on one core. 0 takes
+	// DefaultMaxStates.
 	MaxStates int
+
+	// Stop, when set, is asked now and then; once it is true the search ends soon with the best plan so far and
+	// what is proven about it. The plan then depends on when that was.
+	Stop func() bool
 
 	// Incumbent is the cost, split cost included, of a plan that the caller knows to exist; it spares work. 0 or
 	// less: none known. Where no plan that cheap exists the answer is Unknown and bounded from Incumbent + 1.
@@ -105,8 +117,8 @@ func (s Status) String() string {
 type Certificate struct {
 	Status Status
 	// Bound: no plan costs less. It equals the plan's cost when Status is Optimal and means nothing when Status is
-	// Infeasible. A bounded search relies on offers that cost at least 0 and on Problem.Floor; the exact search
-	// relies on neither.
+	// Infeasible. A bounded search relies on Problem.Columns, or where there are none, or some line may be split,
+	// on offers that cost at least 0 and on Problem.Floor; the exact search relies on exact columns alone.
 	Bound  int64
 	States int64 // table cells and partial plans made
 	Offers int64 // calls of Offer and of Floor
@@ -153,7 +165,7 @@ func (p *Problem) check() {
 		panic(fmt.Sprintf("solver: %d availabilities for %d lines x %d warehouses", len(p.Available), p.Lines, p.Warehouses))
 	case p.MaySplit != nil && len(p.MaySplit) != p.Lines:
 		panic(fmt.Sprintf("solver: %d split marks for %d lines", len(p.MaySplit), p.Lines))
-	case p.Offer == nil:
+	case p.Offer == nil && !p.exactColumns():
 		panic("solver: no Offer")
 	case p.SplitCost <= -CostLimit || p.SplitCost >= CostLimit:
 		panic("solver: split cost out of range")
@@ -163,7 +175,15 @@ func (p *Problem) check() {
 			panic(fmt.Sprintf("solver: line %d wants %d units", l, q))
 		}
 	}
+	if p.Columns != nil {
+		p.Columns.check(p)
+	}
 }
+
+// exactColumns tells whether the columns say all about offers.
+func (p *Problem) exactColumns() bool { return p.Columns != nil && p.Columns.Exact }
+
+func (p *Problem) stopped() bool { return p.Stop != nil && p.Stop() }
 
 func (p *Problem) maySplit(line int) bool { return p.MaySplit != nil && p.MaySplit[line] }
 
@@ -183,7 +203,13 @@ func (p *Problem) usable(line, w int) int32 {
 
 // offer asks for an offer and panics on a cost whose sums could overflow.
 func (p *Problem) offer(w int, take []int32) (Offer, bool) {
-	o, ok := p.Offer(w, take)
+	var o Offer
+	var ok bool
+	if p.exactColumns() {
+		o, ok = p.Columns.Offer(p, w, take)
+	} else {
+		o, ok = p.Offer(w, take)
+	}
 	if ok && (o.Cost <= -CostLimit || o.Cost >= CostLimit) {
 		panic(fmt.Sprintf("solver: the offer of warehouse %d costs %d, out of range", w, o.Cost))
 	}

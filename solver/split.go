@@ -17,10 +17,14 @@ type Scratch struct {
 	packed []uint64
 	guard  uint64
 
-	offers   []priced  // every offer, in ascending order of warehouse
+	offers   []priced  // in ascending order of warehouse: every offer, or with exact columns what gather found
+	contents contents  // what the columns say about the grid
+	few      []int32   // contents that gather looks at
+	count    []int32   // [vector] shipments of the relaxation
 	cheapest [][]int64 // [shipments][vector]: see relax
 	rows     int       // rows of cheapest in use
 
+	steps  int64     // of all passes over partial plans
 	useful []int32   // offers that can be part of a plan within the limit
 	cell   []int32   // [shipments*states+rest] best partial plan + 1; 0 where none
 	active [][]int32 // [shipments] the rests whose cell is set
@@ -30,6 +34,7 @@ type Scratch struct {
 	takes       []int32
 	cert        Certificate
 	local       local
+	large       large
 }
 
 // A priced offer is one warehouse's way to ship one content.
@@ -53,7 +58,8 @@ type node struct {
 // counts only when the status is Optimal or Bounded. Its slices belong to s and live until the next call with s.
 //
 // The search is exact as long as its tables, and the offers it asks for, number at most p.MaxStates; beyond that it
-// is a local search with a proven bound. It panics when the columns of p contradict each other.
+// is a local search with a proven bound; where the columns of p are set and all lines come whole, it searches the sets
+// of warehouses under Lagrangian bounds, which proves most orders of up to 30 lines optimal too. It panics when the columns of p contradict each other.
 //
 // How: first a relaxation that lets warehouses ship twice gives, for everything that can be left to place, the least
 // it can cost. Then partial plans grow warehouse by warehouse, in one table over (shipments so far, what is left),
@@ -101,6 +107,9 @@ func (s *Scratch) fits(p *Problem, most int, ceiling int64) bool {
 		return false
 	}
 	var offers int64
+	if p.exactColumns() {
+		ceiling *= 16 // reading a table is so much cheaper than asking
+	}
 	top := zeroed(&s.top, len(s.lines))
 	for w := range p.Warehouses {
 		if offers += int64(s.grid.below(p, w, top) - 1); offers > ceiling {
@@ -143,11 +152,16 @@ next:
 // exact is the search that Split's comment describes. Costs in it carry one split cost per shipment, the first
 // included.
 func (s *Scratch) exact(p *Problem, most int, ceiling int64) (Plan, Certificate) {
-	s.price(p)
+	if p.exactColumns() {
+		s.priceColumns(p)
+	} else {
+		s.price(p)
+	}
 	least := s.relax(most)
 	if least == infinite {
 		return s.infeasible()
 	}
+	s.steps = 0
 	s.packed, s.guard = s.grid.fields(s.packed)
 	incumbent := infinite
 	if p.Incumbent > 0 && p.Incumbent < infinite/2 {
@@ -158,7 +172,7 @@ func (s *Scratch) exact(p *Problem, most int, ceiling int64) (Plan, Certificate)
 		if limit > incumbent {
 			limit = incumbent
 		}
-		r := s.grow(most, limit, math.MaxInt64, false, ceiling)
+		r := s.grow(p, most, limit, math.MaxInt64, false, ceiling)
 		if !r.complete {
 			found := r.last >= 0
 			if found {
@@ -186,7 +200,7 @@ func (s *Scratch) settle(p *Problem, most int, ceiling int64, winner int32) (Pla
 	s.build(p, winner)
 	n := s.nodes[winner]
 	s.cert.Status, s.cert.Bound = Bounded, s.plan.Cost
-	if r := s.grow(most, n.cost, n.arrival, true, ceiling); r.complete {
+	if r := s.grow(p, most, n.cost, n.arrival, true, ceiling); r.complete {
 		s.build(p, r.last)
 		s.cert.Status = Optimal
 	}
@@ -235,23 +249,15 @@ type growth struct {
 // the same number of shipments is the one with the smaller (cost, latest arrival), and so is the best plan. With names
 // true it is the one with the smaller (cost, warehouses, contents), and the best plan the one with the smaller (cost,
 // shipments, warehouses, contents).
-func (s *Scratch) grow(most int, limit, latest int64, names bool, ceiling int64) growth {
+func (s *Scratch) grow(p *Problem, most int, limit, latest int64, names bool, ceiling int64) growth {
 	states := s.grid.states
 	full := int32(states - 1)
 	out := growth{last: -1, dropped: infinite}
 
-	s.useful = s.useful[:0]
-	rest := s.least(most - 1)
-	for i := range s.offers {
-		o := &s.offers[i]
-		if o.arrival > latest || rest[full-o.content] == infinite {
-			continue
-		}
-		if least := o.cost + rest[full-o.content]; least <= limit {
-			s.useful = append(s.useful, int32(i))
-		} else if least < out.dropped {
-			out.dropped = least
-		}
+	if rest := s.least(most - 1); p.exactColumns() {
+		out.dropped = s.gather(p, rest, limit, latest)
+	} else {
+		out.dropped = s.pick(rest, limit, latest)
 	}
 
 	if n := (most + 1) * states; len(s.cell) < n {
@@ -267,7 +273,7 @@ func (s *Scratch) grow(most int, limit, latest int64, names bool, ceiling int64)
 	}
 	s.cell[full] = 1
 
-	steps, maxSteps := int64(0), 64*ceiling
+	maxSteps := 32 * ceiling // of all passes: an order that cannot be shipped must not take for ever
 	for from := 0; from < len(s.useful); {
 		to, w := from+1, s.offers[s.useful[from]].warehouse
 		for to < len(s.useful) && s.offers[s.useful[to]].warehouse == w {
@@ -285,10 +291,10 @@ func (s *Scratch) grow(most int, limit, latest int64, names bool, ceiling int64)
 						s.extend(&out, parent-1, i, k+1, 0, 0, limit, names)
 					}
 				}
-				steps += int64(len(group))
+				s.steps += int64(len(group))
 				continue
 			}
-			steps += int64(len(group)) * int64(len(s.active[k]))
+			s.steps += int64(len(group)) * int64(len(s.active[k]))
 			for _, r := range s.active[k] {
 				parent, have := s.cell[k*states+int(r)]-1, s.packed[r]|s.guard
 				for _, i := range group {
@@ -299,11 +305,15 @@ func (s *Scratch) grow(most int, limit, latest int64, names bool, ceiling int64)
 				}
 			}
 		}
-		if steps > maxSteps || int64(len(s.nodes)) > 4*ceiling {
+		if s.steps > maxSteps || int64(len(s.nodes)) > 4*ceiling {
+			break
+		}
+		if p.stopped() {
+			s.steps = maxSteps + 1
 			break
 		}
 	}
-	out.complete = steps <= maxSteps && int64(len(s.nodes)) <= 4*ceiling
+	out.complete = s.steps <= maxSteps && int64(len(s.nodes)) <= 4*ceiling
 
 	for k := 1; k <= most; k++ {
 		c := s.cell[k*states] - 1
@@ -323,6 +333,25 @@ func (s *Scratch) grow(most int, limit, latest int64, names bool, ceiling int64)
 	}
 	s.cert.States += int64(len(s.nodes))
 	return out
+}
+
+// pick lists the offers that can be part of a plan for at most limit that arrives by latest, and returns the least that
+// a plan with any other costs.
+func (s *Scratch) pick(rest []int64, limit, latest int64) (dropped int64) {
+	full, dropped := int32(s.grid.states-1), infinite
+	s.useful = s.useful[:0]
+	for i := range s.offers {
+		o := &s.offers[i]
+		if o.arrival > latest || rest[full-o.content] == infinite {
+			continue
+		}
+		if least := o.cost + rest[full-o.content]; least <= limit {
+			s.useful = append(s.useful, int32(i))
+		} else if least < dropped {
+			dropped = least
+		}
+	}
+	return dropped
 }
 
 // least returns, for every vector, the least cost of placing it with at most j shipments.

@@ -81,10 +81,7 @@ func TestSplitMatchesNaive(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	n := 100_000
-	if testing.Short() {
-		n = 4000
-	}
+	n := rounds(4000, 100_000, 1_000_000)
 	var s Scratch
 	var seen [4]int
 	shipments := make(map[int]int)

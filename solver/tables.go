@@ -19,6 +19,7 @@ type grid struct {
 	unit   []int32 // units that one step of the digit stands for
 	states int     // product of the radices
 	pairs  int64   // pairs of a vector and one below it in every digit
+	binary bool    // every radix is 2
 }
 
 // set numbers the vectors over the given lines and reports whether there are at most limit of them.
@@ -29,6 +30,7 @@ func (g *grid) set(p *Problem, lines []int32, limit int64) bool {
 	g.unit = slices.Grow(g.unit[:0], n)[:n]
 	g.stride = slices.Grow(g.stride[:0], n)[:n]
 	states, pairs := int64(1), int64(1)
+	g.binary = true
 	for i := n - 1; i >= 0; i-- {
 		q := p.Quantity[lines[i]]
 		g.radix[i], g.unit[i], g.stride[i] = 2, q, int32(states)
@@ -38,6 +40,7 @@ func (g *grid) set(p *Problem, lines []int32, limit int64) bool {
 				return false
 			}
 			g.radix[i] = q + 1
+			g.binary = g.binary && q == 1
 		}
 		states *= int64(g.radix[i])
 		if states > limit {
@@ -117,18 +120,43 @@ func (g *grid) fields(dst []uint64) (packed []uint64, guard uint64) {
 	return packed, guard
 }
 
-// relax fills cheapest[j][r], for j < most, with the least cost at which at most j shipments place exactly r when a
-// warehouse may ship more than once and give its stock more than once: a lower bound on what a plan pays for r. On
-// entry cheapest[1] holds the cheapest single shipment of every content, and 0 for the empty one. It returns the
-// same bound for everything with at most `most` shipments. Rows stop early where one more shipment changes nothing.
+// pack returns one vector of the grid as fields does.
+func (g *grid) pack(digit []int32) uint64 {
+	var packed uint64
+	shift := 0
+	for i := len(g.line) - 1; i >= 0; i-- {
+		packed |= uint64(digit[i]) << shift
+		shift += bits.Len32(uint32(g.radix[i]-1)) + 1
+	}
+	return packed
+}
+
+// relax fills cheapest[j][r], for j < rows, with a lower bound on the least cost at which at most j shipments place
+// exactly r when a warehouse may ship more than once and give its stock more than once; the last row holds for more
+// shipments too. On entry cheapest[1] holds the cheapest single shipment of every content, and 0 for the empty one.
+// It returns such a bound for everything with at most `most` shipments.
 func (s *Scratch) relax(most int) int64 {
-	g := &s.grid
-	full := g.states - 1
-	one, none := s.cheapest[1], s.row(0)
+	full := s.grid.states - 1
+	none := s.row(0)
 	for r := range none {
 		none[r] = infinite
 	}
 	none[0] = 0
+	if most > 3 {
+		// The number of shipments seldom binds, and one row without it costs less than one for every number.
+		shipments := s.relaxUnlimited()
+		if least := s.cheapest[2][full]; shipments <= most || least == infinite {
+			return least
+		}
+	}
+	return s.relaxRows(most)
+}
+
+// relaxRows fills one row for every number of shipments, and stops early where one more changes nothing.
+func (s *Scratch) relaxRows(most int) int64 {
+	g := &s.grid
+	full := g.states - 1
+	one := s.cheapest[1]
 	rows := 2
 	for ; rows < most; rows++ {
 		row := s.row(rows)
@@ -137,14 +165,15 @@ func (s *Scratch) relax(most int) int64 {
 		digit := zeroed(&s.digit, len(g.line))
 		changed := false
 		for r := 1; r <= full; r++ {
-			for i := len(digit) - 1; ; i-- { // the next vector
-				if digit[i]++; digit[i] < g.radix[i] {
-					break
-				}
-				digit[i] = 0
+			var best int64
+			if g.binary {
+				best, _ = cheapestSubset(one, prev, r)
+			} else {
+				g.next(digit)
+				s.parts = g.appendParts(s.parts[:0], digit)
+				best, _ = cheapestPart(one, prev, s.parts, r)
 			}
-			s.parts = g.appendParts(s.parts[:0], digit)
-			if best := cheapestPart(one, prev, s.parts, r); best < row[r] {
+			if best < row[r] {
 				row[r] = best
 				changed = true
 			}
@@ -161,19 +190,75 @@ func (s *Scratch) relax(most int) int64 {
 	}
 	s.parts = g.appendParts(s.parts[:0], digit)
 	last := s.cheapest[rows-1]
-	return min(last[full], cheapestPart(one, last, s.parts, full))
+	best, _ := cheapestPart(one, last, s.parts, full)
+	return min(last[full], best)
 }
 
-// cheapestPart returns the least cost of one shipment of a part and of the rest of r at prev's cost.
-func cheapestPart(one, prev []int64, parts []int32, r int) int64 {
-	best := infinite
+// relaxUnlimited fills cheapest[2] for any number of shipments and returns how many the cheapest way to place
+// everything takes.
+func (s *Scratch) relaxUnlimited() int {
+	g := &s.grid
+	full := g.states - 1
+	one, row := s.cheapest[1], s.row(2)
+	s.rows = 3
+	s.cert.States += int64(full)
+	s.count = slices.Grow(s.count[:0], g.states)[:g.states]
+	row[0], s.count[0] = 0, 0
+	digit := zeroed(&s.digit, len(g.line))
+	for r := 1; r <= full; r++ {
+		var part int
+		if g.binary {
+			row[r], part = cheapestSubset(one, row, r)
+		} else {
+			g.next(digit)
+			s.parts = g.appendParts(s.parts[:0], digit)
+			row[r], part = cheapestPart(one, row, s.parts, r)
+		}
+		s.count[r] = s.count[r-part] + 1
+	}
+	return int(s.count[full])
+}
+
+// next moves digit to the next vector of the whole grid.
+func (g *grid) next(digit []int32) {
+	for i := len(digit) - 1; ; i-- {
+		if digit[i]++; digit[i] < g.radix[i] {
+			return
+		}
+		digit[i] = 0
+	}
+}
+
+// cheapestPart returns the least cost of one shipment of a part and of the rest of r at rest's cost, and the part.
+func cheapestPart(one, rest []int64, parts []int32, r int) (int64, int) {
+	best, part := infinite, r
 	for _, t := range parts {
-		a, b := one[t], prev[r-int(t)]
+		a, b := one[t], rest[r-int(t)]
 		if a < infinite && b < infinite && a+b < best {
-			best = a + b
+			best, part = a+b, int(t)
 		}
 	}
-	return best
+	return best, part
+}
+
+// cheapestSubset is cheapestPart for a grid of whole lines, whose vectors are sets of bits: the part has r's highest.
+func cheapestSubset(one, rest []int64, r int) (int64, int) {
+	high := 1 << (bits.Len(uint(r)) - 1)
+	others := r ^ high
+	best, part := infinite, r
+	with, without := one[high:][:high], rest[:high]
+	for t := others; ; t = (t - 1) & others {
+		if c := with[t] + without[others^t]; c < best {
+			best, part = c, t|high
+		}
+		if t == 0 {
+			break
+		}
+	}
+	if best > infinite/2 { // a sum with what cannot be had, less a negative cost
+		return infinite, r
+	}
+	return best, part
 }
 
 // row returns row j of cheapest with room for every vector, whatever it held before.
