@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -58,18 +57,13 @@ func BenchmarkAllocateVersusEcho(b *testing.B) {
 			echoes, allocations = append(echoes, e.Rate), append(allocations, a.Rate)
 			echoCPU, allocateCPU = append(echoCPU, e.CPU), append(allocateCPU, a.CPU)
 		}
-		b.ReportMetric(median(ratios), "of-echo")
-		b.ReportMetric(median(echoes), "echo-calls/s")
-		b.ReportMetric(median(allocations), "allocate-calls/s")
-		b.ReportMetric(median(echoCPU), "echo-cpu-µs/call")
-		b.ReportMetric(median(allocateCPU), "allocate-cpu-µs/call")
+		b.ReportMetric(Median(ratios), "of-echo")
+		b.ReportMetric(Median(echoes), "echo-calls/s")
+		b.ReportMetric(Median(allocations), "allocate-calls/s")
+		b.ReportMetric(Median(echoCPU), "echo-cpu-µs/call")
+		b.ReportMetric(Median(allocateCPU), "allocate-cpu-µs/call")
 		b.ReportMetric(0, "ns/op") // a run is a number of windows of fixed length
 	}
-}
-
-func median(v []float64) float64 {
-	slices.Sort(v)
-	return v[len(v)/2]
 }
 
 func newAllocator(b *testing.B, world *enginetest.World, orders []*allotv1.Order) (*Allocator, *Caller) {

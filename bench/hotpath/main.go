@@ -7,7 +7,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,26 +46,15 @@ type subject struct {
 	runner *bench.Runner // nil for the naive version
 }
 
-// A promise is a number made of the subjects' times in one round, and what it is held to.
-type promise struct {
-	Name   string    `json:"name"`
-	Rounds []float64 `json:"rounds"`
-	Median float64   `json:"median"`
-	Least  float64   `json:"least"`
-	Most   float64   `json:"most"`
-	Target string    `json:"target,omitempty"` // "" where nothing is promised
-	Holds  bool      `json:"holds"`
-}
-
 // A result is what the command prints.
 type result struct {
-	Go       string     `json:"go"`
-	Machine  string     `json:"machine"`
-	CPUs     int        `json:"cpus"`
-	Seed     uint64     `json:"seed"`
-	Rounds   int        `json:"rounds"`
-	Subjects []*subject `json:"subjects"`
-	Promises []*promise `json:"promises"`
+	Go       string           `json:"go"`
+	Machine  string           `json:"machine"`
+	CPUs     int              `json:"cpus"`
+	Seed     uint64           `json:"seed"`
+	Rounds   int              `json:"rounds"`
+	Subjects []*subject       `json:"subjects"`
+	Promises []*bench.Promise `json:"promises"`
 }
 
 func run(args []string, stdout, stderr io.Writer) error {
@@ -97,21 +85,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprintln(stderr)
 	res.Promises = b.promises(*large)
-	if *asJSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(res); err != nil {
-			return err
-		}
-	} else if err := res.print(stdout); err != nil {
-		return err
-	}
-	for _, p := range res.Promises {
-		if *check && !p.Holds {
-			return fmt.Errorf("%s: %s, and not %s", p.Name, number(p.Median), p.Target)
-		}
-	}
-	return nil
+	return bench.Print(stdout, res, res.print, res.Promises, *asJSON, *check)
 }
 
 // The networks that are measured: the usual one, beside the naive version, and the smaller one of the growth.
@@ -212,69 +186,25 @@ func (m *measurement) find(name string, warehouses, stocked int) *subject {
 }
 
 // promises works out what is promised, round by round.
-func (m *measurement) promises(large int) []*promise {
+func (m *measurement) promises(large int) []*bench.Promise {
 	engine, naive := m.find("engine", usual, half), m.find("naive", usual, half)
 	wholeEngine, wholeNaive := m.find("engine, one shipment", usual, half), m.find("naive, one shipment", usual, half)
 	size := fmt.Sprintf("%d warehouses, %d %% stocked", usual, half)
-	all := []*promise{
-		atMost("cpu ns a decision, "+size, 1_500, engine.CPU),
+	all := []*bench.Promise{
+		bench.AtMost("cpu ns a decision, "+size, 1_500, engine.CPU),
 		// The lane cache allocates a buffer for its notes of hits every few hundred decisions; a decision none.
-		atMost("allocations a decision, "+size, 1.0/64, engine.Allocs),
-		atLeast("naive / engine, "+size, 25, ratios(naive.CPU, engine.CPU)),
-		atLeast("naive / engine, the same where one warehouse must ship the order", 25, ratios(wholeNaive.CPU, wholeEngine.CPU)),
+		bench.AtMost("allocations a decision, "+size, 1.0/64, engine.Allocs),
+		bench.AtLeast("naive / engine, "+size, 25, bench.Ratios(naive.CPU, engine.CPU)),
+		bench.AtLeast("naive / engine, the same where one warehouse must ship the order", 25, bench.Ratios(wholeNaive.CPU, wholeEngine.CPU)),
 	}
 	for _, g := range growths {
-		growth := ratios(m.find("engine", large, g.stocked).CPU, m.find("engine", small, g.stocked).CPU)
+		growth := bench.Ratios(m.find("engine", large, g.stocked).CPU, m.find("engine", small, g.stocked).CPU)
 		for i := range growth {
 			growth[i] = math.Log(growth[i]) / math.Log(float64(large)/small)
 		}
-		all = append(all, atMost(fmt.Sprintf("exponent of growth, %d to %d warehouses, %d %% stocked", small, large, g.stocked), g.exponent, growth))
+		all = append(all, bench.AtMost(fmt.Sprintf("exponent of growth, %d to %d warehouses, %d %% stocked", small, large, g.stocked), g.exponent, growth))
 	}
 	return all
-}
-
-func ratios(a, b []float64) []float64 {
-	r := make([]float64, len(a))
-	for i := range a {
-		r[i] = a[i] / b[i]
-	}
-	return r
-}
-
-func summary(name string, rounds []float64) *promise {
-	return &promise{Name: name, Rounds: rounds, Median: median(rounds), Least: slices.Min(rounds), Most: slices.Max(rounds)}
-}
-
-func atMost(name string, target float64, rounds []float64) *promise {
-	p := summary(name, rounds)
-	p.Target, p.Holds = "at most "+number(target), p.Median <= target
-	return p
-}
-
-func atLeast(name string, target float64, rounds []float64) *promise {
-	p := summary(name, rounds)
-	p.Target, p.Holds = "at least "+number(target), p.Median >= target
-	return p
-}
-
-func median(of []float64) float64 {
-	s := slices.Sorted(slices.Values(of))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
-}
-
-// number prints a number with as many decimals as it deserves.
-func number(x float64) string {
-	switch {
-	case x == 0:
-		return "0"
-	case x < 0.1:
-		return fmt.Sprintf("%.4f", x)
-	case x < 10:
-		return fmt.Sprintf("%.2f", x)
-	case x < 100:
-		return fmt.Sprintf("%.1f", x)
-	}
-	return fmt.Sprintf("%.0f", x)
 }
 
 func (r *result) print(w io.Writer) error {
@@ -287,22 +217,9 @@ func (r *result) print(w io.Writer) error {
 		if s.runner != nil {
 			shares = fmt.Sprintf("%.1f %%\t%.1f %%\t", 100*s.Splits, 100*s.Refused)
 		}
-		cpu := median(s.CPU)
+		cpu := bench.Median(s.CPU)
 		fmt.Fprintf(t, "%d\t%d %%\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%s\t%s\n", s.Warehouses, s.Stocked, s.Name, cpu,
-			slices.Min(s.CPU), slices.Max(s.CPU), median(s.Wall), 1e9/cmp.Or(cpu, 1), number(median(s.Allocs)), shares)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "promise\tmedian\tleast\tmost\tpromised\t")
-	for _, p := range r.Promises {
-		verdict := "holds"
-		if !p.Holds {
-			verdict = "MISSED"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, number(p.Median), number(p.Least), number(p.Most), p.Target, verdict)
+			slices.Min(s.CPU), slices.Max(s.CPU), bench.Median(s.Wall), 1e9/cmp.Or(cpu, 1), bench.Number(bench.Median(s.Allocs)), shares)
 	}
 	return t.Flush()
 }

@@ -49,19 +49,6 @@ func TestRunPrintsJSON(t *testing.T) {
 	}
 }
 
-func TestPromises(t *testing.T) {
-	p := atMost("growth", 0.35, []float64{0.5, 0.1, 0.3})
-	if p.Median != 0.3 || p.Least != 0.1 || p.Most != 0.5 || !p.Holds || p.Target != "at most 0.35" {
-		t.Errorf("%+v", p)
-	}
-	if p := atLeast("ratio", 25, []float64{30, 20, 24, 25}); p.Median != 24.5 || p.Holds {
-		t.Errorf("%+v", p)
-	}
-	if p := atMost("time", 1_500, []float64{1_500}); !p.Holds || p.Target != "at most 1500" {
-		t.Errorf("%+v", p)
-	}
-}
-
 func TestRunRefuses(t *testing.T) {
 	for _, args := range [][]string{{"--rounds", "0"}, {"--large", "100"}, {"--slice", "0s"}, {"more"}, {"--what"}} {
 		if err := run(args, io.Discard, io.Discard); err == nil {

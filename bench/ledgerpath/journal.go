@@ -129,7 +129,7 @@ func measureJournal(ctx context.Context, m *measurement) (err error) {
 	}
 	m.report("journal, 64 committers", "records/s", rates[0])
 	m.report("raw appends with fdatasync", "records/s", rates[1])
-	m.atLeast("journal / raw appends, 64 committers, 600 bytes", 0.5, ratios(rates[0], rates[1]))
+	m.atLeast("journal / raw appends, 64 committers, 600 bytes", 0.5, bench.Ratios(rates[0], rates[1]))
 	return nil
 }
 

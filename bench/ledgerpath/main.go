@@ -9,7 +9,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,6 +20,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/allot-engine/allot/bench"
 )
 
 func main() {
@@ -34,17 +35,6 @@ func main() {
 	}
 }
 
-// A promise is a number of every round, and what it is held to.
-type promise struct {
-	Name   string    `json:"name"`
-	Rounds []float64 `json:"rounds"`
-	Median float64   `json:"median"`
-	Least  float64   `json:"least"`
-	Most   float64   `json:"most"`
-	Target string    `json:"target,omitempty"` // "" where nothing is promised
-	Holds  bool      `json:"holds"`
-}
-
 // A subject is something that was measured, in its own measure.
 type subject struct {
 	Name   string    `json:"name"`
@@ -54,13 +44,13 @@ type subject struct {
 
 // A result is what the command prints.
 type result struct {
-	Go       string     `json:"go"`
-	Machine  string     `json:"machine"`
-	CPUs     int        `json:"cpus"`
-	Dir      string     `json:"dir"`
-	Rounds   int        `json:"rounds"`
-	Subjects []*subject `json:"subjects"`
-	Promises []*promise `json:"promises"`
+	Go       string           `json:"go"`
+	Machine  string           `json:"machine"`
+	CPUs     int              `json:"cpus"`
+	Dir      string           `json:"dir"`
+	Rounds   int              `json:"rounds"`
+	Subjects []*subject       `json:"subjects"`
+	Promises []*bench.Promise `json:"promises"`
 }
 
 // A measurement is how the parts are told what to do, and what they report to.
@@ -124,21 +114,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		runtime.GC()
 	}
-	if *asJSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(res); err != nil {
-			return err
-		}
-	} else if err := res.print(stdout); err != nil {
-		return err
-	}
-	for _, p := range res.Promises {
-		if *check && !p.Holds {
-			return fmt.Errorf("%s: %s, and not %s", p.Name, number(p.Median), p.Target)
-		}
-	}
-	return nil
+	return bench.Print(stdout, res, res.print, res.Promises, *asJSON, *check)
 }
 
 // inside runs f with a directory of its own, and removes it.
@@ -160,44 +136,12 @@ func (m *measurement) report(name, unit string, rounds []float64) {
 	m.result.Subjects = append(m.result.Subjects, &subject{name, unit, rounds})
 }
 
-func (m *measurement) summary(name string, rounds []float64) *promise {
-	p := &promise{Name: name, Rounds: rounds, Median: median(rounds), Least: slices.Min(rounds), Most: slices.Max(rounds), Holds: true}
-	m.result.Promises = append(m.result.Promises, p)
-	return p
-}
-
 func (m *measurement) atLeast(name string, target float64, rounds []float64) {
-	p := m.summary(name, rounds)
-	p.Target, p.Holds = "at least "+number(target), p.Median >= target
+	m.result.Promises = append(m.result.Promises, bench.AtLeast(name, target, rounds))
 }
 
 func (m *measurement) atMost(name string, target float64, rounds []float64) {
-	p := m.summary(name, rounds)
-	p.Target, p.Holds = "at most "+number(target), p.Median <= target
-}
-
-func ratios(a, b []float64) []float64 {
-	r := make([]float64, len(a))
-	for i := range a {
-		r[i] = a[i] / b[i]
-	}
-	return r
-}
-
-func median(of []float64) float64 {
-	s := slices.Sorted(slices.Values(of))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
-}
-
-// number prints a number with as many decimals as it deserves.
-func number(x float64) string {
-	switch {
-	case x < 10:
-		return fmt.Sprintf("%.2f", x)
-	case x < 100:
-		return fmt.Sprintf("%.1f", x)
-	}
-	return fmt.Sprintf("%.0f", x)
+	m.result.Promises = append(m.result.Promises, bench.AtMost(name, target, rounds))
 }
 
 func (r *result) print(w io.Writer) error {
@@ -205,23 +149,7 @@ func (r *result) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "measured\tmedian\tleast\tmost\t\t")
 	for _, s := range r.Subjects {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", s.Name, number(median(s.Rounds)), number(slices.Min(s.Rounds)), number(slices.Max(s.Rounds)), s.Unit)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "promise\tmedian\tleast\tmost\tpromised\t")
-	for _, p := range r.Promises {
-		verdict := "met"
-		switch {
-		case p.Target == "":
-			verdict = ""
-		case !p.Holds:
-			verdict = "NOT MET"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, number(p.Median), number(p.Least), number(p.Most), p.Target, verdict)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", s.Name, bench.Number(bench.Median(s.Rounds)), bench.Number(slices.Min(s.Rounds)), bench.Number(slices.Max(s.Rounds)), s.Unit)
 	}
 	return t.Flush()
 }

@@ -46,23 +46,3 @@ func TestRunRefuses(t *testing.T) {
 		}
 	}
 }
-
-func TestPromises(t *testing.T) {
-	m := &measurement{result: &result{}}
-	m.atLeast("ratio", 0.5, ratios([]float64{1, 2, 3}, []float64{4, 4, 4}))
-	m.atLeast("rate", 100, []float64{90, 95, 99})
-	m.atMost("seconds", 5, []float64{1, 7, 6})
-	for i, want := range []promise{
-		{Median: 0.5, Least: 0.25, Most: 0.75, Target: "at least 0.50", Holds: true},
-		{Median: 95, Least: 90, Most: 99, Target: "at least 100"},
-		{Median: 6, Least: 1, Most: 7, Target: "at most 5.00"},
-	} {
-		if p := m.result.Promises[i]; p.Median != want.Median || p.Least != want.Least || p.Most != want.Most || p.Target != want.Target || p.Holds != want.Holds {
-			t.Errorf("%+v, not %+v", p, want)
-		}
-	}
-	var out bytes.Buffer
-	if err := m.result.print(&out); err != nil || strings.Count(out.String(), "NOT MET") != 2 {
-		t.Errorf("%v\n%s", err, out.String())
-	}
-}

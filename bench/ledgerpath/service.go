@@ -97,10 +97,10 @@ func measureService(ctx context.Context, m *measurement) (err error) {
 			m.report("", "% ABORTED", aborted[i])
 		}
 	}
-	m.atLeast("durable Allocate / echo, 64 callers", 0.6, ratios(rates[durably], rates[echoed]))
-	m.atLeast("Allocate in memory / echo, 64 callers", 0.85, ratios(rates[inMemory], rates[echoed]))
-	m.atLeast("one hot SKU / uniform, durable, 2 lines", 0.8, ratios(rates[wantedTwo], rates[durably]))
-	m.atLeast("one hot SKU / uniform, durable, 1 line", 0.8, ratios(rates[wantedOne], rates[uniformOne]))
+	m.atLeast("durable Allocate / echo, 64 callers", 0.6, bench.Ratios(rates[durably], rates[echoed]))
+	m.atLeast("Allocate in memory / echo, 64 callers", 0.85, bench.Ratios(rates[inMemory], rates[echoed]))
+	m.atLeast("one hot SKU / uniform, durable, 2 lines", 0.8, bench.Ratios(rates[wantedTwo], rates[durably]))
+	m.atLeast("one hot SKU / uniform, durable, 1 line", 0.8, bench.Ratios(rates[wantedOne], rates[uniformOne]))
 	return nil
 }
 
