@@ -51,9 +51,11 @@ test-race: ## Run every test under the race detector, with the long loops cut sh
 	@go test -race -short -shuffle=on -timeout 30m ./...
 
 .PHONY: test-long
-test-long: ## Run every test three times with new seeds, then every property LONG times; takes a night
-	$(say) 'running every test three times, each with new seeds'
-	@go test -count=3 -shuffle=on -timeout 2h ./...
+test-long: ## Run every test at its full length, then every property LONG times; takes a night
+	$(say) 'running every test at its full length: 10,000 power losses, 100 kills, a million allocations'
+	@ALLOT_LONG=1 go test -count=1 -shuffle=on -timeout 6h ./...
+	$(say) 'running every test twice more, each with new seeds'
+	@go test -count=2 -shuffle=on -timeout 2h ./...
 	$(say) 'running every property $(LONG) times'
 	@go test -count=1 -timeout 6h -rapid.checks=$(LONG) \
 		$$(grep -rl --include='*_test.go' '"pgregory.net/rapid"' . | xargs -n1 dirname | sort -u)
@@ -77,6 +79,11 @@ bench: $(TOOLS)/benchstat ## Run the benchmarks that match BENCH, COUNT times, a
 bench-hot: ## Measure one decision against what is promised of it, in rounds beside the naive version; about a minute
 	$(say) 'measuring the hot path; bench/README.md says what and how'
 	@go run ./bench/hotpath
+
+.PHONY: bench-ledger
+bench-ledger: ## Measure the durable ledger against raw appends and an empty echo, in rounds of one run; some minutes
+	$(say) 'measuring the durable ledger; bench/README.md says what and how'
+	@go run ./bench/ledgerpath
 
 # Checking.
 
