@@ -127,9 +127,16 @@ func ReadEvent(b []byte, e *Event) error {
 	if e.Hold != nil {
 		e.spare = e.Hold
 	}
-	e.Hold, e.HoldID, e.Status, e.Basis, e.Question = nil, 0, 0, Basis{}, e.Question[:0]
-	e.Items, e.Levels, e.Receipts, e.Limits = e.Items[:0], e.Levels[:0], e.Receipts[:0], e.Limits[:0]
-	e.Warehouses, e.SKUs, e.Services, e.Networks = e.Warehouses[:0], e.SKUs[:0], e.Services[:0], e.Networks[:0]
+	e.Hold, e.HoldID, e.Status, e.Basis = nil, 0, 0, Basis{}
+	again(&e.Question)
+	again(&e.Items)
+	again(&e.Levels)
+	again(&e.Receipts)
+	again(&e.Limits)
+	again(&e.Warehouses)
+	again(&e.SKUs)
+	again(&e.Services)
+	again(&e.Networks)
 	e.Kind = Kind(d.byte())
 	e.Sequence = d.uvarint(math.MaxUint64)
 	e.At = d.instant()
@@ -198,6 +205,13 @@ func ReadEvent(b []byte, e *Event) error {
 		return fmt.Errorf("%w: no event", ErrFormat)
 	}
 	return nil
+}
+
+// again empties a list, to be filled again. It writes only where it has to: another processor may just have read there.
+func again[T any](list *[]T) {
+	if len(*list) > 0 {
+		*list = (*list)[:0]
+	}
 }
 
 // granted gives an event its hold, with all that does not have to be read.

@@ -125,15 +125,16 @@ func newRecord(a *Allocation) (*record, error) {
 		f.addf("stock", "and shipments have %d claims; a hold has at most %d", n, MaxClaims)
 		return nil, f.err()
 	}
-	r := &record{Hold: Hold{
+	roomy := &roomyRecord{record: record{Hold: Hold{
 		Request: a.Request.sound(), Order: a.Order, Status: Pending, Granted: a.At, Expires: a.At + units.Instant(a.TTL), Changed: a.At,
 		Answer: a.Answer,
-	}, heap: -1}
-	r.Stock = r.stock[:0]
+	}, heap: -1}}
+	r := &roomy.record
+	r.Stock = roomy.stock[:0]
 	for _, c := range a.Stock {
 		r.Stock = append(r.Stock, Claim{StockClaim: c})
 	}
-	r.Shipments = append(r.shipments[:0], a.Shipments...)
+	r.Shipments = append(roomy.shipments[:0], a.Shipments...)
 	for i, c := range r.Stock {
 		if c.Quantity < 1 || c.Quantity > MaxQuantity {
 			f.addf(element("stock", i, ".quantity"), "is %d; write 1 to %d", c.Quantity, MaxQuantity)
@@ -349,14 +350,14 @@ func (s *State) move(at units.Instant, id HoldID, req Request, kind Kind, items 
 	}
 	r := s.holds.get(id)
 	if known != nil {
-		if known.hold != id || known.kind != kind {
+		if known.item.hold != id || known.item.kind != kind {
 			return Hold{}, ErrRequestReused
 		}
 		if r == nil {
 			return Hold{}, ErrNoHold
 		}
 		h := r.Hold // the answer given then
-		h.Status, h.Changed, h.Latest, h.Stock = known.status, known.changed, known.latest, known.claims
+		h.Status, h.Changed, h.Latest, h.Stock = known.item.status, known.at, known.item.latest, known.item.claims
 		return h, nil
 	}
 	if r == nil {
@@ -403,20 +404,21 @@ func (r *record) take(items []StockClaim) ([]StockClaim, error) {
 }
 
 // begin starts a command other than an allocation: it advances the clock and looks for an answer already given.
-func (s *State) begin(at units.Instant, req Request, f faults) (*answer, error) {
+func (s *State) begin(at units.Instant, req Request, f faults) (*timed[answer], error) {
 	checkInstant(&f, "at", at)
 	checkText(&f, "request id", req.ID)
 	if err := f.err(); err != nil {
 		return nil, err
 	}
 	s.advance(at)
-	if known, ok := s.requests[req.ID]; ok && req.ID != "" {
-		if known.other == nil || known.other.body != req.Body {
-			return nil, ErrRequestReused
-		}
-		return known.other, nil
+	ref := s.request(req.ID)
+	if ref == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	if ref.kind() != usedForAnswer || s.usedBy(ref).Body != req.Body {
+		return nil, ErrRequestReused
+	}
+	return s.answered.at(ref.number()), nil
 }
 
 // SetStock sets what is on hand and safety of any number of counters, all or nothing, and reports the holds that no
@@ -475,10 +477,10 @@ func (s *State) setStock(at units.Instant, req Request, plan func(*faults) []Sto
 		return StockResult{}, err
 	}
 	if known != nil {
-		if known.kind != StockSet {
+		if known.item.kind != StockSet {
 			return StockResult{}, ErrRequestReused
 		}
-		return known.stock, nil
+		return *known.item.stock, nil
 	}
 	var f faults
 	levels := plan(&f)
@@ -560,7 +562,7 @@ func (s *State) AddReceipts(at units.Instant, req Request, receipts []Receipt) e
 		return err
 	}
 	if known != nil {
-		if known.kind != Planned {
+		if known.item.kind != Planned {
 			return ErrRequestReused
 		}
 		return nil
@@ -639,15 +641,15 @@ func (s *State) Holds() iter.Seq[Hold] {
 // Answered returns what an allocation's request was answered, as Allocate would; ok is false when the request is new. Ask
 // where a repeated request should be answered without work. Errors: ErrRequestReused.
 func (s *State) Answered(r Request) (h Hold, ok bool, err error) {
-	known, ok := s.requests[r.ID]
-	switch {
-	case !ok || r.ID == "":
+	ref := s.request(r.ID)
+	if ref == 0 {
 		return Hold{}, false, nil
-	case known.hold == nil || known.hold.Request.Body != r.Body:
-		return Hold{}, false, ErrRequestReused
-	default:
-		return known.hold.Hold, true, nil
 	}
+	known := s.granted(ref)
+	if known == nil || known.Request.Body != r.Body {
+		return Hold{}, false, ErrRequestReused
+	}
+	return known.Hold, true, nil
 }
 
 // Stock returns a stock counter. Rows must be known.

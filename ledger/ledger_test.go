@@ -527,14 +527,14 @@ func TestRequestsAreForgottenInTime(t *testing.T) {
 	if n := l.state.holds.len(); n > 151 {
 		t.Errorf("%d holds remembered", n)
 	}
-	if n := len(l.state.requests); n > 251 {
+	if n := l.state.requests.len(); n > 251 {
 		t.Errorf("%d requests remembered", n)
 	}
 	if err := l.Advance(at + 1000); err != nil {
 		t.Fatal(err)
 	}
-	if l.state.holds.len()+len(l.state.requests)+l.Open() != 0 || stock(l, 0, 0).Held != 0 {
-		t.Errorf("%d holds and %d requests remembered, %d open", l.state.holds.len(), len(l.state.requests), l.Open())
+	if l.state.holds.len()+l.state.requests.len()+l.Open() != 0 || stock(l, 0, 0).Held != 0 {
+		t.Errorf("%d holds and %d requests remembered, %d open", l.state.holds.len(), l.state.requests.len(), l.Open())
 	}
 	if _, ok, err := l.Answered(Request{ID: "r1"}); ok || err != nil {
 		t.Error(ok, err)

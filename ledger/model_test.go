@@ -607,20 +607,46 @@ func dump(s *State) string {
 	for r := range s.holds.all() {
 		fmt.Fprintf(&b, "hold %+v\n", r.Hold)
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.requests)) {
-		r := s.requests[id]
-		fmt.Fprint(&b, "request ", id)
-		if r.hold != nil {
-			fmt.Fprintf(&b, " %+v", r.hold.Hold)
+	var requests []string
+	for _, page := range s.requests.pages {
+		for _, slot := range page.slots {
+			if slot.free() {
+				continue
+			}
+			used := s.usedBy(slot.ref())
+			if s.request(used.ID) != slot.ref() {
+				requests = append(requests, fmt.Sprintf("request %s is not found", used.ID))
+			}
+			if r := s.granted(slot.ref()); r != nil {
+				requests = append(requests, fmt.Sprintf("request %s %+v", used.ID, r.Hold))
+			} else {
+				requests = append(requests, fmt.Sprintf("request %s %s", used.ID, dumpAnswer(s.answered.at(slot.ref().number()))))
+			}
 		}
-		if r.other != nil {
-			fmt.Fprintf(&b, " %+v", *r.other)
-		}
-		fmt.Fprintln(&b)
 	}
+	slices.Sort(requests)
+	fmt.Fprintln(&b, s.requests.len(), strings.Join(requests, "\n"))
 	receipts := slices.Clone(s.receipts.items)
 	slices.SortFunc(receipts, comparePlanned)
 	fmt.Fprintln(&b, "inbound", receipts, "pending", len(s.expiry.records))
-	fmt.Fprintln(&b, "ended", s.ended.items[s.ended.head:], "answered", s.answered.items[s.answered.head:], "refused", s.refused.items[s.refused.head:])
+	for e := range s.ended.all() {
+		fmt.Fprintln(&b, "ended", *e)
+	}
+	for a := range s.answered.all() {
+		fmt.Fprintln(&b, "answered", dumpAnswer(a))
+	}
+	for r := range s.refused.all() {
+		fmt.Fprintf(&b, "refused %d %+v\n", r.at, r.item.Hold)
+	}
 	return b.String()
+}
+
+func dumpAnswer(a *timed[answer]) string {
+	item := a.item
+	item.stock = nil
+	out := fmt.Sprintf("%d %+v", a.at, item)
+	if a.item.stock != nil {
+		out += fmt.Sprintf(" %+v", *a.item.stock)
+	}
+	return out
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/allot-engine/allot/units"
@@ -27,18 +26,18 @@ func (h *expiryHeap) less(i, j int) bool {
 
 func (h *expiryHeap) swap(i, j int) {
 	h.records[i], h.records[j] = h.records[j], h.records[i]
-	h.records[i].heap, h.records[j].heap = i, j
+	h.records[i].heap, h.records[j].heap = int32(i), int32(j)
 }
 
 func (h *expiryHeap) push(r *record) {
-	r.heap = len(h.records)
+	r.heap = int32(len(h.records))
 	h.records = append(h.records, r)
-	h.up(r.heap)
+	h.up(int(r.heap))
 }
 
 // remove takes r out; it does nothing when r is not in the heap.
 func (h *expiryHeap) remove(r *record) {
-	i, last := r.heap, len(h.records)-1
+	i, last := int(r.heap), len(h.records)-1
 	if i < 0 {
 		return
 	}
@@ -137,40 +136,59 @@ func (h *receiptHeap) pop() planned {
 	}
 }
 
-// A queue remembers things in the order of their time.
+// A queue remembers things in the order of their time. They have numbers: 0, 1, 2 and so on, as they came. They lie in pages,
+// and so never move.
 type queue[T any] struct {
-	items []timed[T]
-	head  int
+	pages       []*[queuePage]timed[T] // the first has the oldest
+	first, next uint64                 // numbers: of the oldest, and of the next to come
 }
+
+const queuePage = 64
 
 type timed[T any] struct {
 	at   units.Instant
 	item T
 }
 
-func (q *queue[T]) len() int { return len(q.items) - q.head }
+func (q *queue[T]) len() int { return int(q.next - q.first) }
+
+// at returns what has a number and is still there.
+func (q *queue[T]) at(n uint64) *timed[T] {
+	return &q.pages[n/queuePage-q.first/queuePage][n%queuePage]
+}
 
 // all returns what is in the queue, oldest first.
-func (q *queue[T]) all() iter.Seq[timed[T]] { return slices.Values(q.items[q.head:]) }
+func (q *queue[T]) all() iter.Seq[*timed[T]] {
+	return func(yield func(*timed[T]) bool) {
+		for n := q.first; n < q.next && yield(q.at(n)); n++ {
+		}
+	}
+}
 
-func (q *queue[T]) push(at units.Instant, item T) {
-	q.items = append(q.items, timed[T]{at, item})
+// push adds an item and returns its number.
+func (q *queue[T]) push(at units.Instant, item T) uint64 {
+	n := q.next
+	if int(n/queuePage-q.first/queuePage) == len(q.pages) {
+		q.pages = append(q.pages, new([queuePage]timed[T]))
+	}
+	q.next++
+	*q.at(n) = timed[T]{at, item}
+	return n
 }
 
 // pop takes the oldest item if it is at least age seconds old at now.
-func (q *queue[T]) pop(now units.Instant, age int64) (item T, ok bool) {
-	if q.head == len(q.items) || int64(now-q.items[q.head].at) < age {
-		return item, false
+func (q *queue[T]) pop(now units.Instant, age int64) (item T, number uint64, ok bool) {
+	if q.first == q.next || int64(now-q.at(q.first).at) < age {
+		return item, 0, false
 	}
-	item = q.items[q.head].item
-	q.items[q.head] = timed[T]{}
-	q.head++
-	if q.head >= 1024 && q.head*2 >= len(q.items) { // give the used half back
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
+	oldest := q.at(q.first)
+	item, number = oldest.item, q.first
+	*oldest = timed[T]{}
+	if q.first++; q.first%queuePage == 0 {
+		q.pages[0] = nil
+		q.pages = q.pages[1:]
 	}
-	return item, true
+	return item, number, true
 }
 
 // names gives out rows.
@@ -236,9 +254,9 @@ const (
 	roomBytes   = 16 << 10
 )
 
-// take returns n zero elements, from room for at least so many.
+// take returns n zero elements, from room for at least so many; never nil.
 func (s *slab[T]) take(n, room int) []T {
-	if len(s.room) < n {
+	if s.room == nil || len(s.room) < n {
 		s.room = make([]T, max(n, room))
 	}
 	out := s.room[:n:n]

@@ -76,10 +76,10 @@ func (s *State) Write(w io.Writer) error {
 		f.put(r.append(f.b[:0]))
 	}
 	for a := range s.answered.all() {
-		f.put(s.requests[a.item].other.append(binary.AppendUvarint(f.b[:0], uint64(a.at)), a.item))
+		f.put(a.item.append(binary.AppendUvarint(f.b[:0], uint64(a.at))))
 	}
 	for a := range s.refused.all() {
-		h := &s.requests[a.item].hold.Hold
+		h := &a.item.Hold
 		b := binary.AppendUvarint(f.b[:0], uint64(a.at))
 		b = appendText(appendRequest(b, h.Request), h.Order)
 		b = binary.AppendUvarint(b, h.Sequence)
@@ -156,8 +156,8 @@ func appendClaims(b []byte, claims []Claim) []byte {
 	return b
 }
 
-func (a *answer) append(b []byte, id string) []byte {
-	b = append(appendRequest(b, Request{ID: id, Body: a.body}), byte(a.kind))
+func (a *answer) append(b []byte) []byte {
+	b = append(appendRequest(b, a.Request), byte(a.kind))
 	switch {
 	case a.kind == StockSet:
 		b = binary.AppendUvarint(b, a.stock.Sequence)
@@ -194,19 +194,18 @@ func ReadState(r io.Reader, c Config) (*State, error) {
 
 // A stateReader reads frames into a state.
 type stateReader struct {
-	s        *State
-	r        io.Reader
-	buf      []byte // read and not yet in a frame: buf[used:]
-	used     int
-	d        decoder // of one frame
-	texts    arena
-	room     room
-	answers  slab[answer]
-	counts   [sections]uint64
-	sku      SKU // the latest that has stock
-	holds    []*record
-	requests int           // of the holds
-	at       units.Instant // of the latest answer
+	s      *State
+	r      io.Reader
+	buf    []byte // read and not yet in a frame: buf[used:]
+	used   int
+	d      decoder // of one frame
+	texts  arena
+	room   room
+	days   []ShipmentClaim // used again
+	counts [sections]uint64
+	sku    SKU // the latest that has stock
+	holds  []*record
+	at     units.Instant // of the latest answer
 }
 
 func (rd *stateReader) read() error {
@@ -437,8 +436,8 @@ func (rd *stateReader) hold() bool {
 	r.Changed = r.Granted + d.instant()
 	r.Sequence = d.uvarint(s.sequence)
 	r.Latest = r.Sequence + d.uvarint(s.sequence-r.Sequence)
-	r.Stock = rd.takeClaims(r.stock[:0])
-	r.Shipments = d.shipments(r.shipments[:0])
+	r.Stock = rd.takeClaims()
+	r.Shipments = rd.takeShipments()
 	r.Answer = rd.room.keep(d.bytes())
 	if d.bad || len(r.Stock) == 0 || len(r.Stock)+len(r.Shipments) > MaxClaims || ttl == 0 || r.Changed > s.now ||
 		r.Status < Pending || r.Status > Shipped {
@@ -471,9 +470,6 @@ func (rd *stateReader) hold() bool {
 		return false
 	}
 	rd.holds = append(rd.holds, r)
-	if r.Request.ID != "" {
-		rd.requests++
-	}
 	if holds {
 		s.open++
 	}
@@ -483,13 +479,19 @@ func (rd *stateReader) hold() bool {
 	return true
 }
 
-// takeClaims reads the claims of a hold; they go to room if they fit there.
-func (rd *stateReader) takeClaims(room []Claim) []Claim {
+// takeShipments reads the claims of a hold on days.
+func (rd *stateReader) takeShipments() []ShipmentClaim {
+	rd.days = rd.d.shipments(rd.days[:0])
+	out := rd.room.shipments.take(len(rd.days), roomClaims)
+	copy(out, rd.days)
+	return out
+}
+
+// takeClaims reads the claims of a hold.
+func (rd *stateReader) takeClaims() []Claim {
 	d, s := &rd.d, rd.s
 	n := d.count(6)
-	if n > cap(room) {
-		room = rd.room.claims.take(n, roomClaims)[:0]
-	}
+	room := rd.room.claims.take(n, roomClaims)[:0]
 	for range n {
 		c := Claim{StockClaim: d.item(), Shipped: d.quantity(0), Short: d.quantity(0), Returned: d.quantity(0)}
 		if int(c.Warehouse) >= s.warehouses.len() || int(c.SKU) >= s.skus.len() ||
@@ -502,14 +504,13 @@ func (rd *stateReader) takeClaims(room []Claim) []Claim {
 	return room
 }
 
-// finishHolds makes what finds holds, when all are known: the map of their requests gets the right size.
+// finishHolds makes what finds holds, when all are known.
 func (rd *stateReader) finishHolds() bool {
 	s := rd.s
-	s.requests = make(map[string]request, rd.requests)
 	var ended []*record
 	for _, r := range rd.holds {
 		s.holds.put(r)
-		if r.Request.ID != "" && !rd.use(r.Request.ID, request{hold: r}) {
+		if r.Request.ID != "" && !rd.use(r.Request.ID, requestRef(r.ID)<<2|usedForHold) {
 			return false
 		}
 		if r.Status.Holding() {
@@ -530,21 +531,21 @@ func (rd *stateReader) finishHolds() bool {
 }
 
 // use notes what a request id was used for; false when it was used before.
-func (rd *stateReader) use(id string, r request) bool {
-	n := len(rd.s.requests)
-	rd.s.requests[id] = r
-	return len(rd.s.requests) > n
+func (rd *stateReader) use(id string, r requestRef) bool {
+	if rd.s.request(id) != 0 {
+		return false
+	}
+	rd.s.remember(id, r)
+	return true
 }
 
 func (rd *stateReader) answered() bool {
 	d, s := &rd.d, rd.s
 	at := d.instant()
-	req := d.request()
-	a := &rd.answers.take(1, roomRecords)[0]
-	a.kind, a.body = Kind(d.byte()), req.Body
+	a := answer{Request: d.request(), kind: Kind(d.byte())}
 	switch {
 	case a.kind == StockSet:
-		a.stock.Sequence = d.uvarint(s.sequence)
+		a.stock = &StockResult{Sequence: d.uvarint(s.sequence)}
 		for d.left() > 0 && !d.bad {
 			sh := Shortfall{Warehouse: Warehouse(d.row()), SKU: SKU(d.row()), Missing: d.row()}
 			for range d.count(1) {
@@ -557,19 +558,19 @@ func (rd *stateReader) answered() bool {
 		}
 	case a.kind == Planned:
 	case a.kind.OfHold() && a.kind != HoldExpired:
-		a.hold, a.status, a.changed, a.latest = HoldID(d.uvarint(uint64(s.nextHold)-1)), Status(d.byte()), at, d.uvarint(s.sequence)
-		a.claims = rd.takeClaims(nil)
+		a.hold, a.status, a.latest = HoldID(d.uvarint(uint64(s.nextHold)-1)), Status(d.byte()), d.uvarint(s.sequence)
+		a.claims = rd.takeClaims()
 		if a.status < Pending || a.status > Shipped {
 			return false
 		}
 	default:
 		return false
 	}
-	if d.bad || req.ID == "" || at > s.now || at < rd.at || !rd.use(req.ID, request{other: a}) {
+	if d.bad || a.ID == "" || at > s.now || at < rd.at || !rd.use(a.ID, requestRef(s.answered.next)<<2|usedForAnswer) {
 		return false
 	}
 	rd.at = at
-	s.answered.push(at, req.ID)
+	s.answered.push(at, a)
 	return true
 }
 
@@ -580,10 +581,10 @@ func (rd *stateReader) refused() bool {
 	r.Sequence = d.uvarint(s.sequence)
 	r.Latest = r.Sequence
 	r.Answer = rd.room.keep(d.bytes())
-	if d.bad || r.Request.ID == "" || at > s.now || at < rd.at || !rd.use(r.Request.ID, request{hold: r}) {
+	if d.bad || r.Request.ID == "" || at > s.now || at < rd.at || !rd.use(r.Request.ID, requestRef(s.refused.next)<<2|usedForRefusal) {
 		return false
 	}
 	rd.at = at
-	s.refused.push(at, r.Request.ID)
+	s.refused.push(at, r)
 	return true
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"hash/maphash"
 	"maps"
 	"math"
 	"slices"
@@ -32,6 +33,7 @@ type State struct {
 	granting    *record     // the record of the event being applied, when a command made it
 	moving      moved       // what the event being applied makes of a hold, when that was worked out before
 	room        *room       // for what Replay keeps; nil until the first
+	foreseen    uint64      // means nothing, see Foresee
 
 	warehouses, skus, services, networks names
 
@@ -45,10 +47,10 @@ type State struct {
 	open     int       // holds that have their claims
 	expiry   expiryHeap
 	receipts receiptHeap
-	requests map[string]request
-	ended    queue[HoldID] // ended holds, oldest first
-	answered queue[string] // requests other than allocations, oldest first
-	refused  queue[string] // requests of refused orders, oldest first
+	requests requestTable
+	ended    queue[HoldID]  // ended holds, oldest first
+	answered queue[answer]  // of requests other than allocations, oldest first
+	refused  queue[*record] // orders with a request, oldest first
 }
 
 // A count is the cold part of a stock counter. Held is not stored: it is onHand - safety - available.
@@ -70,11 +72,16 @@ func (l *limit) on(d units.Date) int32 {
 	return l.every
 }
 
-// A record is a hold as the ledger keeps it, with room for the claims of common orders.
+// A record is a hold as the ledger keeps it.
 type record struct {
 	Hold
-	heap      int    // position in the expiry heap, -1 when not pending
-	link      uint32 // of the first claim, while the hold is open
+	heap int32  // position in the expiry heap, -1 when not pending
+	link uint32 // of the first claim, while the hold is open
+}
+
+// A roomyRecord is a record with room for the claims of common orders.
+type roomyRecord struct {
+	record
 	stock     [4]Claim
 	shipments [2]ShipmentClaim
 }
@@ -88,9 +95,10 @@ type moved struct {
 // A room is where Replay and ReadState put what they keep, many at a time: a restart makes millions, and allocations are what
 // costs. The price is that the last of a few dozen holds keeps the memory of all.
 type room struct {
-	records slab[record]
-	claims  slab[Claim]
-	bytes   slab[byte]
+	records   slab[record]
+	claims    slab[Claim]
+	shipments slab[ShipmentClaim]
+	bytes     slab[byte]
 }
 
 func (r *room) keep(b []byte) []byte {
@@ -102,22 +110,16 @@ func (r *room) keep(b []byte) []byte {
 	return out
 }
 
-// A request is what a request id was used for: hold for an allocation, the rest for another command.
-type request struct {
-	hold  *record
-	other *answer
-}
-
-// An answer is what a command other than an allocation was answered: the hold as it became, or a change of stock.
+// An answer is what a command other than an allocation was answered: the hold as it became when the answer was queued, or a
+// change of stock.
 type answer struct {
-	kind    Kind
-	body    [32]byte
-	hold    HoldID
-	status  Status
-	changed units.Instant
-	latest  uint64
-	claims  []Claim
-	stock   StockResult
+	kind   Kind
+	status Status
+	Request
+	hold   HoldID
+	latest uint64
+	claims []Claim
+	stock  *StockResult
 }
 
 // NewState returns an empty state.
@@ -129,7 +131,7 @@ func NewState(c Config) *State {
 		sink:      c.Sink,
 		columns:   &columns{base: firstBase, first: new(atomic.Int32), turned: new(atomic.Uint64)},
 		nextHold:  1,
-		requests:  make(map[string]request),
+		requests:  requestTable{seed: maphash.MakeSeed()},
 	}
 	if s.maxHolds <= 0 {
 		s.maxHolds = 1 << 24
@@ -221,17 +223,17 @@ func (s *State) roll(at units.Instant) {
 			}
 		}
 	}
-	for id, ok := s.ended.pop(at, s.retention); ok; id, ok = s.ended.pop(at, s.retention) {
+	for id, _, ok := s.ended.pop(at, s.retention); ok; id, _, ok = s.ended.pop(at, s.retention) {
 		if r := s.holds.get(id); r.Request.ID != "" {
-			delete(s.requests, r.Request.ID)
+			s.requests.remove(s.requests.hash(r.Request.ID), requestRef(id)<<2|usedForHold)
 		}
 		s.holds.remove(id)
 	}
-	for id, ok := s.answered.pop(at, s.retention); ok; id, ok = s.answered.pop(at, s.retention) {
-		delete(s.requests, id)
+	for a, n, ok := s.answered.pop(at, s.retention); ok; a, n, ok = s.answered.pop(at, s.retention) {
+		s.requests.remove(s.requests.hash(a.ID), requestRef(n)<<2|usedForAnswer)
 	}
-	for id, ok := s.refused.pop(at, s.refusals); ok; id, ok = s.refused.pop(at, s.refusals) {
-		delete(s.requests, id)
+	for r, n, ok := s.refused.pop(at, s.refusals); ok; r, n, ok = s.refused.pop(at, s.refusals) {
+		s.requests.remove(s.requests.hash(r.Request.ID), requestRef(n)<<2|usedForRefusal)
 	}
 }
 
@@ -272,12 +274,40 @@ func (s *State) Replay(e *Event) error {
 		return ErrReplay
 	}
 	s.roll(e.At)
-	if _, known := s.requests[e.Request.ID]; known && e.Request.ID != "" { // which the clock may have made forgotten
+	if s.request(e.Request.ID) != 0 { // which the clock may have made forgotten
 		s.moving = moved{}
 		return ErrReplay
 	}
 	s.apply(e)
 	return nil
+}
+
+// Foresee brings what Replay of these events will look at close to the processor, all of it at once, where Replay would wait
+// for one after the other. It changes nothing that can be seen, and any events will do; a few hundred at a time are best.
+func (s *State) Foresee(events []Event) {
+	seen := s.foreseen
+	cell := func(c *StockClaim) {
+		if uint(c.SKU) < uint(s.columns.skus) && uint(c.Warehouse) < uint(s.columns.stride) {
+			seen += uint64(s.available(c.Warehouse, c.SKU)) + s.columns.changed[c.SKU] + uint64(s.claims.at(s.claims.heads[c.SKU]).prev)
+		}
+	}
+	for i := range events {
+		e := &events[i]
+		if e.Request.ID != "" && s.requests.len() > 0 {
+			seen += uint64(s.requests.at(s.requests.hash(e.Request.ID)).hash)
+		}
+		switch {
+		case e.Hold != nil && len(s.claims.pages) > 0:
+			for i := range e.Hold.Stock {
+				cell(&e.Hold.Stock[i].StockClaim)
+			}
+		case e.Kind.OfHold():
+			if r := s.holds.get(e.HoldID); r != nil {
+				seen += r.Latest + uint64(r.link)
+			}
+		}
+	}
+	s.foreseen = seen // else the compiler could leave it all out
 }
 
 // follows reports whether everything that an event names is there.
@@ -353,7 +383,10 @@ func (s *State) apply(e *Event) {
 			s.columns.setAvailable(l.Warehouse, l.SKU, l.OnHand-l.Safety-held, s.sequence)
 		}
 		s.stockResult = StockResult{Sequence: e.Sequence, Shortfalls: s.shortfalls(e.Levels)}
-		s.answer(e, answer{stock: s.stockResult})
+		if e.Request.ID != "" {
+			kept := s.stockResult
+			s.answer(e, answer{stock: &kept})
+		}
 	case Planned:
 		for i, r := range e.Receipts {
 			s.count(r.Warehouse, r.SKU).inbound += r.Quantity
@@ -383,17 +416,20 @@ func (s *State) applyHeld(e *Event) {
 	if s.granting = nil; r == nil { // a replay: the event's memory is used again
 		r = &s.room.records.take(1, roomRecords)[0]
 		r.Hold, r.heap = *e.Hold, -1
-		r.Stock, r.Shipments = append(r.stock[:0], e.Hold.Stock...), append(r.shipments[:0], e.Hold.Shipments...)
+		r.Stock = s.room.claims.take(len(e.Hold.Stock), roomClaims)
+		copy(r.Stock, e.Hold.Stock)
+		r.Shipments = s.room.shipments.take(len(e.Hold.Shipments), roomClaims)
+		copy(r.Shipments, e.Hold.Shipments)
 		r.Answer = s.room.keep(e.Hold.Answer)
-	}
-	if r.Request.ID != "" {
-		s.requests[r.Request.ID] = request{hold: r}
 	}
 	if e.Kind == Declined {
 		if r.Request.ID != "" {
-			s.refused.push(e.At, r.Request.ID)
+			s.remember(r.Request.ID, requestRef(s.refused.push(e.At, r))<<2|usedForRefusal)
 		}
 		return
+	}
+	if r.Request.ID != "" {
+		s.remember(r.Request.ID, requestRef(r.ID)<<2|usedForHold)
 	}
 	s.nextHold = r.ID + 1
 	s.holds.put(r)
@@ -441,7 +477,7 @@ func (s *State) applyMoved(e *Event) {
 	if status != Pending {
 		s.expiry.remove(r)
 	}
-	s.answer(e, answer{hold: r.ID, status: status, changed: e.At, latest: e.Sequence, claims: claims})
+	s.answer(e, answer{hold: r.ID, status: status, latest: e.Sequence, claims: claims})
 	if !status.Holding() {
 		s.open--
 		s.claims.remove(r)
@@ -522,10 +558,39 @@ func (s *State) answer(e *Event, a answer) {
 	if e.Request.ID == "" {
 		return
 	}
-	kept := a
-	kept.kind, kept.body = e.Kind, e.Request.Body
-	s.requests[e.Request.ID] = request{other: &kept}
-	s.answered.push(e.At, e.Request.ID)
+	a.kind, a.Request = e.Kind, e.Request
+	s.remember(a.ID, requestRef(s.answered.push(e.At, a))<<2|usedForAnswer)
+}
+
+// remember notes what the id of a request that is not known was used for.
+func (s *State) remember(id string, ref requestRef) { s.requests.put(s.requests.hash(id), ref) }
+
+// request returns what the id of a request was used for, or 0.
+func (s *State) request(id string) requestRef {
+	if id == "" {
+		return 0
+	}
+	return s.requests.get(s.requests.hash(id), func(r requestRef) bool { return s.usedBy(r).ID == id })
+}
+
+// usedBy returns the request that was used for something.
+func (s *State) usedBy(r requestRef) *Request {
+	if r.kind() == usedForAnswer {
+		return &s.answered.at(r.number()).item.Request
+	}
+	return &s.granted(r).Request
+}
+
+// granted returns the hold or the refusal that a request was used for, or nil if it was used for something else.
+func (s *State) granted(r requestRef) *record {
+	switch r.kind() {
+	case usedForHold:
+		return s.holds.get(HoldID(r.number()))
+	case usedForRefusal:
+		return s.refused.at(r.number()).item
+	default:
+		return nil
+	}
 }
 
 // use takes a shipment's day from the capacities that are limited, or gives it back with sign -1.

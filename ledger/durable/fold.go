@@ -123,13 +123,18 @@ func (f *fold) run(to uint64) error {
 
 // apply applies a batch, up to and including a sequence.
 func (f *fold) apply(b *batch, to uint64) error {
-	events := b.events
+	events, foreseen := b.events, 0
 	for _, g := range b.groups {
 		for i := range events[:g.events] {
 			e := &events[i]
 			if e.Sequence > to {
 				return nil
 			}
+			if foreseen == 0 {
+				foreseen = min(foresight, len(events)-i)
+				f.state.Foresee(events[i:][:foreseen])
+			}
+			foreseen--
 			if err := f.state.Replay(e); err != nil {
 				return fmt.Errorf("%w; %s", damage(e.Sequence, "it does not follow those before it: %w", err), mendDamage)
 			}
@@ -200,8 +205,9 @@ type reader struct {
 }
 
 const (
-	batchEvents = 256 // so many that the hand-over is cheap
+	batchEvents = 1024 // so many that the hand-over is cheap, which wakes a goroutine
 	batches     = 4
+	foresight   = 256 // events that the caches have room for
 )
 
 // readAhead reads the groups behind a sequence, up to one that holds the last record wanted.
