@@ -16,6 +16,7 @@ import (
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/server"
+	"github.com/allot-engine/allot/units"
 )
 
 // account adds up the events of a journal from its beginning.
@@ -130,15 +131,14 @@ func (a *accounting) stockOf(ctx context.Context, c *client) (map[cell]counter, 
 	return out, nil
 }
 
-// checkHolds asks a server for holds: all, or every so many of them. Those that ended may be forgotten when their time is
-// over.
-func (a *accounting) checkHolds(ctx context.Context, c *client, every int, remember int64) (int, error) {
+// checkHolds asks a server for holds: all, or every so many of them. Those that ended by an instant may be forgotten.
+func (a *accounting) checkHolds(ctx context.Context, c *client, every int, by units.Instant) (int, error) {
 	asked := 0
 	ids := slices.Sorted(maps.Keys(a.holds))
 	for i := 0; i < len(ids); i += every {
 		h, id := a.holds[ids[i]], ids[i]
 		got, err := c.allocation.Get(ctx, &allotv1.GetRequest{HoldId: strconv.FormatUint(uint64(id), 10)})
-		if status.Code(err) == codes.NotFound && !h.status.Holding() && int64(a.now-h.ended) >= remember {
+		if status.Code(err) == codes.NotFound && !h.status.Holding() && h.ended <= by {
 			continue
 		}
 		if err != nil {

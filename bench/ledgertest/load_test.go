@@ -22,6 +22,7 @@ import (
 	"github.com/allot-engine/allot/ledger/durable"
 	"github.com/allot-engine/allot/ledger/journal/pebblejournal"
 	"github.com/allot-engine/allot/server"
+	"github.com/allot-engine/allot/units"
 )
 
 // What a run is of can be told, to repeat one or to make it shorter or longer.
@@ -176,7 +177,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		asked, err := a.checkHolds(t.Context(), cl, max(1, len(a.holds)/5_000), 5*86_400)
+		asked, err := a.checkHolds(t.Context(), cl, max(1, len(a.holds)/5_000), units.Instant(c.now().Unix())-5*86_400)
 		if err != nil {
 			t.Error(err)
 		}
