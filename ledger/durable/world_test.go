@@ -152,7 +152,7 @@ func (u *user) claims(n int) (claims []ledger.StockClaim) {
 func (u *user) allocation() *ledger.Allocation {
 	a := &ledger.Allocation{
 		Request: u.request(), At: u.now, Order: fmt.Sprint("order-", u.rng.IntN(1000)), TTL: 1 + u.rng.Int64N(3000),
-		Stock: u.claims(1 + u.rng.IntN(3)), Question: []byte("what was asked"), Answer: []byte(fmt.Sprint("answer ", u.rng.IntN(1000))),
+		Stock: u.claims(1 + u.rng.IntN(3)), Question: []byte("what was asked"), Answer: fmt.Append(nil, "answer ", u.rng.IntN(1000)),
 		Basis: ledger.Basis{Network: 1, At: u.now},
 	}
 	for range u.rng.IntN(3) {

@@ -712,7 +712,7 @@ func concurrency(k *check) {
 						if err := k.journal.Trim(k.epoch, at.Sequence/2); err != nil && !errors.Is(err, journal.ErrNoSnapshot) {
 							k.Error(err)
 						}
-						if err := k.journal.SetValue(k.epoch, fmt.Sprint(w), []byte(fmt.Sprint(i))); err != nil {
+						if err := k.journal.SetValue(k.epoch, fmt.Sprint(w), fmt.Append(nil, i)); err != nil {
 							k.Error(err)
 						}
 					}
