@@ -152,6 +152,21 @@ func (a *accounting) checkHolds(ctx context.Context, c *client, every int, by un
 	return asked, nil
 }
 
+// checkForgotten checks that the holds which a server said it has not ended by an instant.
+func (a *accounting) checkForgotten(gone map[string]bool, by units.Instant) error {
+	for name := range gone {
+		id, err := strconv.ParseUint(name, 10, 64)
+		if err != nil {
+			return err
+		}
+		h, ok := a.holds[ledger.HoldID(id)]
+		if !ok || h.status.Holding() || h.ended > by {
+			return fmt.Errorf("hold %s was not found, too early: %+v", name, h)
+		}
+	}
+	return nil
+}
+
 // replayAll makes every decision of a past again.
 func replayAll(ctx context.Context, past server.Past) (int, error) {
 	n := 0

@@ -145,6 +145,7 @@ type journalist struct {
 	aborted map[string]bool // requests that got ABORTED every time so far
 	lost    map[string]bool // requests of which nobody knows
 	undone  map[string]bool // moves that were refused
+	gone    map[string]bool // holds that the server said it has not, which must have ended long ago
 	wrong   error
 	tally   map[string]int
 }
@@ -156,7 +157,7 @@ func newJournalist(recall int) *journalist {
 	return &journalist{
 		recall:  recall,
 		answers: map[string]allocated{}, moves: map[string]*allotv1.Hold{}, verbs: map[string]verb{}, changes: map[string]bool{},
-		aborted: map[string]bool{}, lost: map[string]bool{}, undone: map[string]bool{}, tally: map[string]int{},
+		aborted: map[string]bool{}, lost: map[string]bool{}, undone: map[string]bool{}, gone: map[string]bool{}, tally: map[string]int{},
 	}
 }
 
@@ -473,7 +474,12 @@ func (s *shopper) act(ctx context.Context, v verb, of *[]*allotv1.Hold) {
 		s.lose(id)
 	case status.Code(err) == codes.FailedPrecondition: // it expired, or a repeated order gave it to two
 		s.refusedTo(id, "too late to be "+kindOf[v].String())
-	case status.Code(err) == codes.InvalidArgument && len(items) > 0: // likewise
+	case status.Code(err) == codes.NotFound && !s.retry: // it expired long ago; checkForgotten looks whether it did
+		s.refusedTo(id, "forgotten when it was to be "+kindOf[v].String())
+		s.mu.Lock()
+		s.gone[h.GetId()] = true
+		s.mu.Unlock()
+	case status.Code(err) == codes.InvalidArgument && len(items) > 0: // the other of the two has moved a part of it
 		s.refusedTo(id, "no longer there to be "+kindOf[v].String())
 	default:
 		s.blame(fmt.Errorf("%v of hold %s: %w", kindOf[v], h.GetId(), err))

@@ -159,7 +159,7 @@ func TestLoad(t *testing.T) {
 	last := site.store.Last()
 	a, err := account(site.store.Events(0))
 	if err == nil {
-		err = j.compare(a)
+		err = errors.Join(j.compare(a), a.checkForgotten(j.gone, units.Instant(c.now().Unix())-5*86_400))
 	}
 	if err != nil {
 		t.Fatal(err)
