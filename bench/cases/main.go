@@ -1,0 +1,72 @@
+// The command cases runs the solver on order-routing cases whose optimum is known or bounded, and generates such
+// cases.
+//
+//	go run ./bench/cases [--repeat 3] [--refresh 100] [--sigma 0.6] [--volume 0.5] [--learn=false] DIR|FILE.tar.gz…
+//	go run ./bench/cases generate [--seed 1] [--orders 200] [--large 20] [--batches 10] [--seasons 1] DIR
+//
+// The first form reads every case below DIR, or in the archive, and prints one line of JSON for each, and at the end
+// the quantiles by kind and number of lines. It fails when a claim of OPTIMAL or INFEASIBLE is contradicted, when a
+// bound lies above a proven optimum, and when a plan breaks a rule of its case or costs another sum than it says.
+// README.md describes the files.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "cases:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "generate" {
+		return runGenerate(args[1:], stderr)
+	}
+	flags := flag.NewFlagSet("cases", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	repeat := flags.Int("repeat", 3, "how often an order is solved; the median time is reported")
+	var s seasonOptions
+	flags.IntVar(&s.refresh, "refresh", 100, "seasons: orders from one refresh of the prices to the next")
+	flags.IntVar(&s.cycles, "cycles", 2, "seasons: cycles looked ahead to, besides the present one")
+	flags.Float64Var(&s.sigma, "sigma", 0, "seasons: the forecast of each SKU is wrong by a log-normal factor of this sigma")
+	flags.Float64Var(&s.volume, "volume", 1, "seasons: the forecast number of orders, in parts of the true one")
+	flags.BoolVar(&s.learn, "learn", true, "seasons: correct the forecast by the orders seen")
+	flags.Uint64Var(&s.seed, "seed", 1, "seasons: of the samples and of the errors of the forecast")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if s.refresh < 1 || s.cycles < 0 || !(s.sigma >= 0) || !(s.volume >= 0) {
+		return errors.New("seasons: give a refresh of at least 1 and errors of at least 0")
+	}
+	if *repeat < 1 || flags.NArg() == 0 {
+		return errors.New("give at least 1 repetition, and directories or .tar.gz files with cases")
+	}
+	r := runner{repeat: *repeat, season: s, out: json.NewEncoder(stdout)}
+	for _, name := range flags.Args() {
+		if err := r.runAll(name); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.summary() {
+		if err := r.out.Encode(s); err != nil {
+			return err
+		}
+	}
+	if r.cases == 0 {
+		return errors.New("found no cases")
+	}
+	if len(r.contradicted) > 0 {
+		return fmt.Errorf("contradicted in %d of %d cases: %v", len(r.contradicted), r.cases, r.contradicted)
+	}
+	return nil
+}
