@@ -17,8 +17,8 @@ type Learner struct {
 	promise []float64
 }
 
-// VolumeShape is the shape of the factor of all orders: as if so many had been seen.
-const VolumeShape = 10
+// volumeShape is the shape of the factor of all orders: as if so many had been seen.
+const volumeShape = 10
 
 // NewLearner returns a Learner that has seen nothing. The forecast expects volume orders a cycle.
 func NewLearner(f *Forecast, volume float64, skus int) *Learner {
@@ -53,7 +53,7 @@ func (l *Learner) See(o *Order, elapsed float64) {
 
 // Forecast returns what the Learner now believes, and how many orders a cycle has.
 func (l *Learner) Forecast() (*Forecast, float64) {
-	volume := l.volume * (VolumeShape + l.orders) / (VolumeShape + l.volume*l.elapsed)
+	volume := l.volume * (volumeShape + l.orders) / (volumeShape + l.volume*l.elapsed)
 	if l.volume == 0 {
 		volume = l.orders / max(l.elapsed, 1e-9)
 	}
