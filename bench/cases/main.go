@@ -36,17 +36,12 @@ func run(args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	repeat := flags.Int("repeat", 3, "how often an order is solved; the median time is reported")
 	var s seasonOptions
-	flags.IntVar(&s.refresh, "refresh", 100, "seasons: orders from one refresh of the prices to the next")
-	flags.IntVar(&s.cycles, "cycles", 2, "seasons: cycles looked ahead to, besides the present one")
-	flags.Float64Var(&s.sigma, "sigma", 0, "seasons: the forecast of each SKU is wrong by a log-normal factor of this sigma")
-	flags.Float64Var(&s.volume, "volume", 1, "seasons: the forecast number of orders, in parts of the true one")
-	flags.BoolVar(&s.learn, "learn", true, "seasons: correct the forecast by the orders seen")
-	flags.Uint64Var(&s.seed, "seed", 1, "seasons: of the samples and of the errors of the forecast")
+	s.flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if s.refresh < 1 || s.cycles < 0 || !(s.sigma >= 0) || !(s.volume >= 0) {
-		return errors.New("seasons: give a refresh of at least 1 and errors of at least 0")
+	if err := s.check(); err != nil {
+		return err
 	}
 	if *repeat < 1 || flags.NArg() == 0 {
 		return errors.New("give at least 1 repetition, and directories or .tar.gz files with cases")

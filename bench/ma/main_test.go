@@ -10,8 +10,6 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize/convex/lp"
-
-	"github.com/allot-engine/allot/solver/ahead"
 )
 
 func reports(t *testing.T, args ...string) []report {
@@ -157,7 +155,6 @@ func TestInstance(t *testing.T) {
 	if far := in.unit[in.width-1]; math.Abs(float64(far)/micros-2*(0.423+0.000541*haversine(g.cities[0], g.centres[0]))) > 1e-5 {
 		t.Errorf("unfilled in New York %d", far)
 	}
-	var _ ahead.Order = in.order(0, 0)
 }
 
 func TestArguments(t *testing.T) {
@@ -167,7 +164,7 @@ func TestArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"--carry", "2"}, {"--instances", "0"}, {"more"}, {"--items", "3"}, {"--cities", "no such file"}, {"--cities", bad},
+		{"--carry", "2"}, {"--instances", "0"}, {"more"}, {"--items", "3"}, {"--sizes", "9"}, {"--cities", "no such file"}, {"--cities", bad},
 	} {
 		if err := run(args, &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
 			t.Errorf("%q: no error", args)
