@@ -4,8 +4,9 @@
 //	go run ./bench/ma [--carry 0.75] [--instances 30] [--sequences 30] [--refresh 100] [--seed 1]
 //	go run ./bench/ma --cities cities.csv --centres centres.csv …
 //
-// It prints one line of JSON for every instance, and one for all: what each policy costs over the linear program, as
-// the mean over sequences of orders. README.md describes the instances and the policies.
+// It prints one line of JSON for every instance, as soon as it and those before it are done, and one for all: what each
+// policy costs over the linear program, as the mean over sequences of orders. README.md describes the instances and the
+// policies.
 package main
 
 import (
@@ -78,7 +79,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err := errors.Join(readPlaces(*cities, &g.cities, 5), readPlaces(*centres, &g.centres, 4)); err != nil {
 		return err
 	}
-	reports := make([]report, *instances)
+	reports, done := make([]report, *instances), make([]chan struct{}, *instances)
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(*workers, *instances) {
@@ -91,13 +95,15 @@ func run(args []string, stdout, stderr io.Writer) error {
 				in := g.instance(*seed, uint64(i))
 				reports[i] = in.run(*sequences, *refresh, *steps)
 				reports[i].Instance, reports[i].Carry = fmt.Sprint(i), g.carry
+				close(done[i])
 			}
 		})
 	}
-	wg.Wait()
+	defer wg.Wait()
 	out := json.NewEncoder(stdout)
 	all := report{Instance: "all", Carry: g.carry}
 	for i := range reports {
+		<-done[i]
 		r, n := &reports[i], float64(len(reports))
 		if err := out.Encode(r); err != nil {
 			return err
