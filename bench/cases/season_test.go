@@ -49,8 +49,12 @@ func generatedMarket(t *testing.T, seed string) *market {
 
 // modest returns a policy that takes little time.
 func modest(m *market, f *ahead.Forecast) policy {
+	every := 250
+	if testing.Short() {
+		every = 1500
+	}
 	return policy{
-		prices: true, fillFirst: true, every: 250, cycles: 1, forecast: f, volume: float64(len(m.orders[0])),
+		prices: true, fillFirst: true, every: every, cycles: 1, forecast: f, volume: float64(len(m.orders[0])),
 		options: ahead.Options{First: 100, Iterations: 30, Futures: 4, Block: 64, Seed: 1},
 	}
 }
@@ -69,7 +73,11 @@ func (m *market) run(t *testing.T, y *policy) seasonRun {
 func TestPoliciesOfASeason(t *testing.T) {
 	t.Parallel()
 	m := generatedMarket(t, "5")
-	bound, myopic := m.hindsight(60), m.run(t, &policy{})
+	steps := 60
+	if testing.Short() {
+		steps = 10
+	}
+	bound, myopic := m.hindsight(steps), m.run(t, &policy{})
 	right := modest(m, m.forecast())
 	prices := m.run(t, &right)
 	right.options.Workers = 3
@@ -79,6 +87,12 @@ func TestPoliciesOfASeason(t *testing.T) {
 	right.volume = 0
 	if none := m.run(t, &right); none.cost != myopic.cost || none.unfilled != myopic.unfilled {
 		t.Errorf("without a forecast %+v, myopic %+v", none, myopic)
+	}
+	if testing.Short() {
+		if prices.cost < bound || prices.cost >= myopic.cost {
+			t.Errorf("%d, bound %d, myopic %d", prices.cost, bound, myopic.cost)
+		}
+		return
 	}
 	astray := modest(m, wrong(m.forecast(), len(m.season.SKUs), 1.5, 1))
 	astray.volume *= 4
