@@ -1,7 +1,7 @@
 // The command cases runs the solver on order-routing cases whose optimum is known or bounded, and generates such
 // cases.
 //
-//	go run ./bench/cases [--repeat 3] [--refresh 100] [--sigma 0.6] [--volume 0.5] [--learn=false] DIR|FILE.tar.gz…
+//	go run ./bench/cases [--repeat 3] [--refresh 100] [--forecast-sigma 0.6] [--learn=false] DIR|FILE.tar.gz…
 //	go run ./bench/cases generate [--seed 1] [--orders 200] [--large 20] [--batches 10] [--seasons 1] DIR
 //
 // The first form reads every case below DIR, or in the archive, and prints one line of JSON for each, and at the end
