@@ -44,13 +44,21 @@ type report struct {
 	Duals     float64 `json:"resolved_duals"`
 	FillFirst float64 `json:"fill_first"`
 
-	Closed        float64 `json:"gap_closed"` // of myopic to hindsight, by the re-solved duals
-	ClosedFilling float64 `json:"gap_closed_fill_first"`
-	Slowest       float64 `json:"worst_refresh"` // milliseconds
+	Closed        *float64 `json:"gap_closed"` // of myopic to hindsight, by the re-solved duals; null where there is none
+	ClosedFilling *float64 `json:"gap_closed_fill_first"`
+	Slowest       float64  `json:"worst_refresh"` // milliseconds
 }
 
-// closed returns which part of the way from myopic to hindsight a cost has gone.
-func (r *report) closed(cost float64) float64 { return (r.Myopic - cost) / (r.Myopic - r.Hindsight) }
+// closed returns which part of the way from myopic to hindsight a cost has gone; nil where myopic is as good as that.
+func (r *report) closed(cost float64) *float64 {
+	const least = 1e-6
+	gap := r.Myopic - r.Hindsight
+	if gap < least {
+		return nil
+	}
+	part := (r.Myopic - cost) / gap
+	return &part
+}
 
 func run(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ma", flag.ContinueOnError)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -39,7 +40,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%d lines", len(one))
 	}
 	for i, r := range one {
-		if r != two[i] {
+		if !reflect.DeepEqual(r, two[i]) {
 			t.Errorf("%+v with one worker, %+v with two", r, two[i])
 		}
 		if r.Hindsight > r.Duals || r.Hindsight > r.Myopic || r.Hindsight > r.Nearest {
@@ -48,6 +49,16 @@ func TestRun(t *testing.T) {
 	}
 	if all := one[2]; all.Duals >= all.Myopic {
 		t.Errorf("prices gain nothing: %+v", all)
+	}
+}
+
+// Where no centre carries anything all is left, by every policy, and there is no gap to close.
+func TestNothingCarried(t *testing.T) {
+	t.Parallel()
+	for _, r := range reports(t, "--carry", "0", "--instances", "1", "--sequences", "1", "--horizon", "100", "--steps", "50") {
+		if r.Closed != nil || r.Myopic != r.Nearest || r.Myopic != r.Duals || r.Myopic <= 0 {
+			t.Errorf("%+v", r)
+		}
 	}
 }
 
