@@ -1,7 +1,7 @@
 // The command cases runs the solver on order-routing cases whose optimum is known or bounded, and generates such
 // cases.
 //
-//	go run ./bench/cases [--repeat 3] [--refresh 100] [--sigma 0.6] [--volume 0.5] [--learn=false] DIR|FILE.tar.gz…
+//	go run ./bench/cases [--repeat 3] [--refresh 100] [--forecast-sigma 0.6] [--learn=false] DIR|FILE.tar.gz…
 //	go run ./bench/cases generate [--seed 1] [--orders 200] [--large 20] [--batches 10] [--seasons 1] DIR
 //
 // The first form reads every case below DIR, or in the archive, and prints one line of JSON for each, and at the end
@@ -36,17 +36,12 @@ func run(args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	repeat := flags.Int("repeat", 3, "how often an order is solved; the median time is reported")
 	var s seasonOptions
-	flags.IntVar(&s.refresh, "refresh", 100, "seasons: orders from one refresh of the prices to the next")
-	flags.IntVar(&s.cycles, "cycles", 2, "seasons: cycles looked ahead to, besides the present one")
-	flags.Float64Var(&s.sigma, "sigma", 0, "seasons: the forecast of each SKU is wrong by a log-normal factor of this sigma")
-	flags.Float64Var(&s.volume, "volume", 1, "seasons: the forecast number of orders, in parts of the true one")
-	flags.BoolVar(&s.learn, "learn", true, "seasons: correct the forecast by the orders seen")
-	flags.Uint64Var(&s.seed, "seed", 1, "seasons: of the samples and of the errors of the forecast")
+	s.flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if s.refresh < 1 || s.cycles < 0 || !(s.sigma >= 0) || !(s.volume >= 0) {
-		return errors.New("seasons: give a refresh of at least 1 and errors of at least 0")
+	if err := s.check(); err != nil {
+		return err
 	}
 	if *repeat < 1 || flags.NArg() == 0 {
 		return errors.New("give at least 1 repetition, and directories or .tar.gz files with cases")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"math/bits"
@@ -59,6 +61,7 @@ type market struct {
 	card   *card
 	rates  [][]solver.Rates // [(warehouse*zones+zone)*promises+promise] of all its carriers
 	least  [][]int64        // [as rates] the least price by divisor and step: [divisor*steps+step]
+	steps  []int32          // [grams] the weight step
 	orders [][]ahead.Order  // [cycle]
 }
 
@@ -74,6 +77,11 @@ func (c *card) market(s *seasonCase) (*market, error) {
 		return nil, fmt.Errorf("the rate card has %d divisors, and a season at most %d", len(c.divisors), mostDivisors)
 	}
 	m := &market{season: s, card: c}
+	for step, most := range c.steps {
+		for int64(len(m.steps)) <= most {
+			m.steps = append(m.steps, int32(step))
+		}
+	}
 	m.rates = make([][]solver.Rates, len(s.Warehouses)*c.zones*len(s.Promises))
 	m.least = make([][]int64, len(m.rates))
 	for i := range s.Warehouses {
@@ -162,7 +170,7 @@ func (m *market) offers(o *ahead.Order, can []uint32, dst []ahead.Offer) []ahead
 		cm3[set] = cm3[less] + n*s.SKUs[o.Lines[l].SKU][1]
 		count[set], pieces[set] = count[less]+1, pieces[less]+n
 		for d, divisor := range c.divisors {
-			steps[set][d] = c.step(max(grams[set], (cm3[set]+divisor-1)/divisor))
+			steps[set][d] = m.step(max(grams[set], (cm3[set]+divisor-1)/divisor))
 		}
 	}
 	zones := s.Metros[o.Region].Zones
@@ -189,9 +197,12 @@ func (m *market) offers(o *ahead.Order, can []uint32, dst []ahead.Offer) []ahead
 	return dst
 }
 
-func (c *card) step(g int64) int32 {
-	step, _ := slices.BinarySearch(c.steps, g)
-	return int32(step)
+// step returns the weight step of so many grams; that of too many is one that no card has.
+func (m *market) step(g int64) int32 {
+	if g >= int64(len(m.steps)) {
+		return int32(len(m.card.steps))
+	}
+	return m.steps[g]
 }
 
 // forecast returns the demand model of the case.
@@ -226,13 +237,14 @@ func wrong(f *ahead.Forecast, skus int, sigma float64, seed uint64) *ahead.Forec
 
 // A policy says how a season is decided.
 type policy struct {
-	prices   bool
-	every    int // orders from one refresh of the prices to the next
-	cycles   int // looked ahead to, besides the present one
-	forecast *ahead.Forecast
-	volume   float64 // orders a cycle, as forecast
-	learn    bool
-	options  ahead.Options
+	prices    bool
+	fillFirst bool // prices choose where a line is filled, never whether
+	every     int  // orders from one refresh of the prices to the next
+	cycles    int  // looked ahead to, besides the present one
+	forecast  *ahead.Forecast
+	volume    float64 // orders a cycle, as forecast
+	learn     bool
+	options   ahead.Options
 }
 
 // A seasonRun is what a policy came to.
@@ -247,7 +259,7 @@ type seasonRun struct {
 func (m *market) simulate(y *policy) (seasonRun, error) {
 	s := m.season
 	width := len(s.Warehouses)
-	d := decider{market: m, stock: make([]int32, width*len(s.SKUs))}
+	d := decider{market: m, fillFirst: y.fillFirst, stock: make([]int32, width*len(s.SKUs))}
 	supply := m.supply()
 	pricer := ahead.New(y.options)
 	var learner *ahead.Learner
@@ -327,10 +339,31 @@ func (m *market) hindsight(steps int) int64 {
 
 // seasonOptions say how seasons are looked ahead in.
 type seasonOptions struct {
-	refresh, cycles int
-	sigma, volume   float64 // errors of the forecast
-	learn           bool
-	seed            uint64
+	refresh, cycles  int
+	sigma, volume    float64 // errors of the forecast
+	errors           uint64  // seed of them
+	learn, fillFirst bool
+	seed             uint64
+}
+
+// flags names the options to the command line.
+func (s *seasonOptions) flags(flags *flag.FlagSet) {
+	flags.IntVar(&s.refresh, "refresh", 100, "seasons: orders from one refresh of the prices to the next")
+	flags.IntVar(&s.cycles, "cycles", 2, "seasons: cycles looked ahead to, besides the present one")
+	flags.Float64Var(&s.sigma, "forecast-sigma", 0, "seasons: the forecast of each SKU is wrong by a log-normal factor of this sigma")
+	flags.Float64Var(&s.volume, "forecast-volume", 1, "seasons: the forecast number of orders, in parts of the true one")
+	flags.Uint64Var(&s.errors, "forecast-seed", 1, "seasons: of the errors of the forecast")
+	flags.BoolVar(&s.learn, "learn", true, "seasons: correct the forecast by the orders seen")
+	flags.BoolVar(&s.fillFirst, "fill-first", true, "seasons: prices choose where a line is filled, never whether")
+	flags.Uint64Var(&s.seed, "seed", 1, "seasons: of the samples of what may come")
+}
+
+// check returns an error for options out of range.
+func (s *seasonOptions) check() error {
+	if s.refresh < 1 || s.cycles < 0 || !(s.sigma >= 0 && s.sigma <= 10) || !(s.volume >= 0 && s.volume <= 1000) {
+		return errors.New("seasons: give a refresh of at least 1, a sigma of 0 to 10 and a volume of 0 to 1,000")
+	}
+	return nil
 }
 
 // runSeason simulates a season, myopic and with prices, and holds both against the hindsight bound.
@@ -353,9 +386,9 @@ func (r *runner) runSeason(f *file, c *card) (result, error) {
 	}
 	y := &policy{
 		prices: true, every: r.season.refresh, cycles: r.season.cycles, learn: r.season.learn,
-		forecast: wrong(m.forecast(), len(s.SKUs), r.season.sigma, r.season.seed),
-		volume:   float64(orders) / float64(len(m.orders)) * r.season.volume,
-		options:  ahead.Options{Seed: r.season.seed},
+		fillFirst: r.season.fillFirst, forecast: wrong(m.forecast(), len(s.SKUs), r.season.sigma, r.season.errors),
+		volume:  float64(orders) / float64(len(m.orders)) * r.season.volume,
+		options: ahead.Options{Seed: r.season.seed},
 	}
 	start := time.Now()
 	run, err := m.simulate(y)
@@ -388,16 +421,17 @@ func (r *runner) runSeason(f *file, c *card) (result, error) {
 
 // A decider decides one order after another, by prices where there are any, and takes its plans off the stock.
 type decider struct {
-	market  *market
-	stock   []int32
-	price   []int64
-	problem solver.Problem
-	columns solver.Columns
-	scratch solver.Scratch
-	cells   []int32 // of the plan kept, and what it takes of each
-	takes   []int32
-	prices  []int64
-	lines   []int32 // of the order, those in the problem
+	market    *market
+	fillFirst bool
+	stock     []int32
+	price     []int64
+	problem   solver.Problem
+	columns   solver.Columns
+	scratch   solver.Scratch
+	cells     []int32 // of the plan kept, and what it takes of each
+	takes     []int32
+	prices    []int64
+	lines     []int32 // of the order, those in the problem
 }
 
 // decide returns what an order costs, without prices, and how many units of it are left.
@@ -419,6 +453,10 @@ func (d *decider) decide(o *ahead.Order) (cost, unfilled int64, err error) {
 		return units
 	}
 	// Fill first: which lines are filled is decided without prices.
+	var whether []int64
+	if !d.fillFirst {
+		whether = d.price
+	}
 	cost, filled := s.Unfilled*left(0), uint32(0)
 	d.cells, d.takes = d.cells[:0], d.takes[:0]
 	for set := all; set != 0; set = (set - 1) & all {
@@ -426,7 +464,7 @@ func (d *decider) decide(o *ahead.Order) (cost, unfilled int64, err error) {
 		if penalty >= cost {
 			continue
 		}
-		plan, cert := d.split(o, set, nil)
+		plan, cert := d.split(o, set, whether)
 		if cert.Status != solver.Infeasible && plan.Cost+penalty < cost {
 			cost, filled = plan.Cost+penalty, set
 			d.keep(&plan)

@@ -285,7 +285,7 @@ func (in *instance) run(sequences, refresh, steps int) report {
 	}
 	r := report{Sequences: sequences}
 	r.LP = in.bound(times, steps)
-	var hindsight, myopic, nearest, duals float64
+	var hindsight, myopic, nearest, duals, filling float64
 	for s := range sequences {
 		arrivals := in.arrivals(uint64(s))
 		clear(times)
@@ -296,15 +296,20 @@ func (in *instance) run(sequences, refresh, steps int) report {
 		}
 		hindsight += in.bound(times, steps/4)
 		nearest += in.static(arrivals)
-		cost, _ := in.simulate(arrivals, 0, 0)
-		myopic += cost
-		cost, slowest := in.simulate(arrivals, refresh, uint64(s))
-		duals += cost
-		r.Slowest = max(r.Slowest, float64(slowest.Microseconds())/1000)
+		for _, x := range []struct {
+			policy policy
+			sum    *float64
+		}{{policy{}, &myopic}, {policy{refresh: refresh}, &duals}, {policy{refresh: refresh, fillFirst: true}, &filling}} {
+			x.policy.seed = uint64(s)
+			cost, slowest := in.simulate(arrivals, x.policy)
+			*x.sum += cost
+			r.Slowest = max(r.Slowest, float64(slowest.Microseconds())/1000)
+		}
 	}
 	over := 1 / float64(sequences) / r.LP
-	r.Hindsight, r.Myopic, r.Nearest, r.Duals = hindsight*over, myopic*over, nearest*over, duals*over
-	r.Closed = (r.Myopic - r.Duals) / (r.Myopic - r.Hindsight)
+	r.Hindsight, r.Myopic, r.Nearest, r.Duals, r.FillFirst = hindsight*over, myopic*over, nearest*over, duals*over, filling*over
+	r.Closed = r.closed(r.Duals)
+	r.ClosedFilling = r.closed(r.FillFirst)
 	return r
 }
 
@@ -360,80 +365,115 @@ func (in *instance) static(arrivals []int) float64 {
 	return float64(total) / micros
 }
 
-// simulate decides a sequence order by order, each at the least cost on what is left, and with prices where refresh is
-// above 0. Prices choose where an item is filled, never whether.
-func (in *instance) simulate(arrivals []int, refresh int, seed uint64) (float64, time.Duration) {
-	stock := slices.Clone(in.stock)
-	nowhere := in.width - 1
-	pricer := ahead.New(ahead.Options{Workers: 1, Seed: seed})
+// A policy says how a sequence is decided: each order at the least cost on what is left, and at prices that are
+// refreshed every so many orders, or none where that is 0.
+type policy struct {
+	refresh   int
+	fillFirst bool // prices choose where an item is filled, never whether
+	seed      uint64
+}
+
+// simulate decides a sequence order by order, and returns its cost in dollars and the longest that a refresh took.
+func (in *instance) simulate(arrivals []int, y policy) (float64, time.Duration) {
+	// There are 250 kinds of orders and thousands of units of an item: a few futures and orders say enough.
+	pricer := ahead.New(ahead.Options{Workers: 1, First: 300, Iterations: 20, Futures: 8, Block: 64, Seed: y.seed})
 	forecast := in.forecast()
-	var prices []int64
+	d := newDecider(in)
 	var slowest time.Duration
-	var scratch solver.Scratch
-	p := solver.Problem{Warehouses: in.width, Columns: &solver.Columns{Exact: true, Steps: []int64{0}, Divisors: []int64{0}}}
-	free := []solver.Rates{{Steps: []solver.Offer{{}}}}
-	split := func(items []int32, city int, nothing func(line int) bool) solver.Plan {
-		c := p.Columns
-		p.Lines = len(items)
-		p.Quantity, p.Available = p.Quantity[:0], p.Available[:0]
-		c.Weight, c.Sites = c.Weight[:0], c.Sites[:0]
-		for l, item := range items {
-			p.Quantity, c.Weight = append(p.Quantity, 1), append(c.Weight, 0)
-			p.Available = append(p.Available, stock[int(item)*in.width:][:in.width]...)
-			if row := p.Available[l*in.width:]; nothing != nil && nothing(l) {
-				clear(row[:nowhere])
-			} else if nothing != nil {
-				row[nowhere] = 0
-			}
-		}
-		for k := range in.width {
-			c.Sites = append(c.Sites, solver.Site{Fixed: in.fixed[k], PerUnit: in.unit[city*in.width+k], Units: -1, Rates: free})
-		}
-		plan, cert := solver.Split(&p, &scratch)
-		if cert.Status != solver.Optimal {
-			panic(fmt.Sprintf("ma: an order is %v", cert.Status))
-		}
-		return plan
-	}
 	total := int64(0)
 	for i, at := range arrivals {
-		if refresh > 0 && i%refresh == 0 {
+		if y.refresh > 0 && i%y.refresh == 0 {
 			left := float64(in.horizon-i) * (1 - in.empty)
 			start := time.Now()
-			prices = pricer.Refresh(in.problem(stock, left), forecast).Stock
+			d.prices = pricer.Refresh(in.problem(d.stock, left), forecast).Stock
 			slowest = max(slowest, time.Since(start))
 		}
-		if at < 0 {
-			continue
-		}
-		items, city := in.types[at/in.cities], at%in.cities
-		p.Columns.UnitCost = nil
-		plan := split(items, city, nil)
-		if prices != nil {
-			var left uint64
-			for _, s := range plan.Shipments {
-				for l, n := range s.Take {
-					if int(s.Warehouse) == nowhere && n > 0 {
-						left |= 1 << l
-					}
-				}
-			}
-			var each []int64
-			for _, item := range items {
-				each = append(each, prices[int(item)*in.width:][:in.width]...)
-			}
-			p.Columns.UnitCost = each
-			plan = split(items, city, func(l int) bool { return left>>l&1 != 0 })
-		}
-		for _, s := range plan.Shipments {
-			total += in.fixed[s.Warehouse]
-			for l, n := range s.Take {
-				if n > 0 {
-					total += in.unit[city*in.width+int(s.Warehouse)]
-					stock[int(items[l])*in.width+int(s.Warehouse)]--
-				}
-			}
+		if at >= 0 {
+			total += d.decide(in.types[at/in.cities], at%in.cities, y.fillFirst)
 		}
 	}
 	return float64(total) / micros, slowest
+}
+
+// A decider decides one order after another and takes its plans off the stock.
+type decider struct {
+	*instance
+	stock   []int32
+	prices  []int64 // [item*width+centre]; nil: none
+	problem solver.Problem
+	scratch solver.Scratch
+}
+
+func newDecider(in *instance) *decider {
+	return &decider{
+		instance: in, stock: slices.Clone(in.stock),
+		problem: solver.Problem{
+			Warehouses: in.width, Columns: &solver.Columns{Exact: true, Steps: []int64{0}, Divisors: []int64{0}},
+		},
+	}
+}
+
+// Whether the items of an order are filled may be free, or settled by line: then an item set is left, another filled.
+const (
+	free    = ^uint64(0)
+	noLines = uint64(0)
+)
+
+// decide returns what an order costs, without prices, in micros.
+func (d *decider) decide(items []int32, city int, fillFirst bool) int64 {
+	nowhere := int32(d.width - 1)
+	left := free
+	if fillFirst && d.prices != nil {
+		left = noLines
+		for _, s := range d.split(items, city, nil, free).Shipments {
+			for l, n := range s.Take {
+				if s.Warehouse == nowhere && n > 0 {
+					left |= 1 << l
+				}
+			}
+		}
+	}
+	total := int64(0)
+	for _, s := range d.split(items, city, d.prices, left).Shipments {
+		total += d.fixed[s.Warehouse]
+		for l, n := range s.Take {
+			if n > 0 {
+				total += d.unit[city*d.width+int(s.Warehouse)]
+				d.stock[int(items[l])*d.width+int(s.Warehouse)]--
+			}
+		}
+	}
+	return total
+}
+
+// split solves an order at prices, where there are any, and where left is not free with the items in it left.
+func (d *decider) split(items []int32, city int, prices []int64, left uint64) solver.Plan {
+	p, c, nowhere := &d.problem, d.problem.Columns, d.width-1
+	p.Lines = len(items)
+	p.Quantity, p.Available = p.Quantity[:0], p.Available[:0]
+	c.Weight, c.Sites, c.UnitCost = c.Weight[:0], c.Sites[:0], nil
+	for l, item := range items {
+		p.Quantity, c.Weight = append(p.Quantity, 1), append(c.Weight, 0)
+		p.Available = append(p.Available, d.stock[int(item)*d.width:][:d.width]...)
+		if prices != nil {
+			c.UnitCost = append(c.UnitCost, prices[int(item)*d.width:][:d.width]...)
+		}
+		switch row := p.Available[l*d.width:]; {
+		case left == free:
+		case left>>l&1 != 0:
+			clear(row[:nowhere])
+		default:
+			row[nowhere] = 0
+		}
+	}
+	for k := range d.width {
+		c.Sites = append(c.Sites, solver.Site{
+			Fixed: d.fixed[k], PerUnit: d.unit[city*d.width+k], Units: -1, Rates: []solver.Rates{{Steps: []solver.Offer{{}}}},
+		})
+	}
+	plan, cert := solver.Split(p, &d.scratch)
+	if cert.Status != solver.Optimal {
+		panic(fmt.Sprintf("ma: an order is %v", cert.Status))
+	}
+	return plan
 }

@@ -1,11 +1,12 @@
 // The command ma runs the solver's look-ahead on the multi-item fulfilment instances that Jasin and Sinha (2015) and Ma
 // (2023) experiment on, made anew with the same public generator parameters.
 //
-//	go run ./bench/ma [--carry 0.75] [--instances 30] [--sequences 30] [--refresh 250] [--seed 1]
+//	go run ./bench/ma [--carry 0.75] [--instances 30] [--sequences 30] [--refresh 100] [--seed 1]
 //	go run ./bench/ma --cities cities.csv --centres centres.csv …
 //
-// It prints one line of JSON for every instance, and one for all: what each policy costs over the linear program, as
-// the mean over sequences of orders. README.md describes the instances and the policies.
+// It prints one line of JSON for every instance, as soon as it and those before it are done, and one for all: what each
+// policy costs over the linear program, as the mean over sequences of orders. README.md describes the instances and the
+// policies.
 package main
 
 import (
@@ -18,6 +19,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/allot-engine/allot/solver/ahead"
 )
 
 func main() {
@@ -39,8 +42,22 @@ type report struct {
 	Myopic    float64 `json:"myopic"`
 	Nearest   float64 `json:"nearest_centre"`
 	Duals     float64 `json:"resolved_duals"`
-	Closed    float64 `json:"gap_closed"`    // of myopic to hindsight
-	Slowest   float64 `json:"worst_refresh"` // milliseconds
+	FillFirst float64 `json:"fill_first"`
+
+	Closed        *float64 `json:"gap_closed"` // of myopic to hindsight, by the re-solved duals; null where there is none
+	ClosedFilling *float64 `json:"gap_closed_fill_first"`
+	Slowest       float64  `json:"worst_refresh"` // milliseconds
+}
+
+// closed returns which part of the way from myopic to hindsight a cost has gone; nil where myopic is as good as that.
+func (r *report) closed(cost float64) *float64 {
+	const least = 1e-6
+	gap := r.Myopic - r.Hindsight
+	if gap < least {
+		return nil
+	}
+	part := (r.Myopic - cost) / gap
+	return &part
 }
 
 func run(args []string, stdout, stderr io.Writer) error {
@@ -54,7 +71,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&g.horizon, "horizon", g.horizon, "orders until the stock is replenished, empty ones included")
 	instances := flags.Int("instances", 30, "instances")
 	sequences := flags.Int("sequences", 30, "sequences of orders for each")
-	refresh := flags.Int("refresh", 250, "orders from one refresh of the prices to the next")
+	refresh := flags.Int("refresh", 100, "orders from one refresh of the prices to the next")
 	steps := flags.Int("steps", 2000, "of the bounds")
 	workers := flags.Int("workers", runtime.GOMAXPROCS(0), "instances at once; it changes the time, never the answer")
 	seed := flags.Uint64("seed", 1, "of everything")
@@ -63,14 +80,17 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *instances < 1 || *sequences < 1 || *refresh < 1 || *workers < 1 || g.items < g.sizes || g.sizes < 1 || g.types < 1 || g.horizon < 1 ||
+	if *instances < 1 || *sequences < 1 || *refresh < 1 || *workers < 1 || g.items < g.sizes || g.sizes < 1 || g.sizes > ahead.MaxLines || g.types < 1 || g.horizon < 1 ||
 		!(g.carry >= 0 && g.carry <= 1) || flags.NArg() != 0 {
-		return errors.New("give numbers of at least 1, a probability, and no other arguments")
+		return fmt.Errorf("give numbers of at least 1, at most %d items an order, a probability, and no other arguments", ahead.MaxLines)
 	}
 	if err := errors.Join(readPlaces(*cities, &g.cities, 5), readPlaces(*centres, &g.centres, 4)); err != nil {
 		return err
 	}
-	reports := make([]report, *instances)
+	reports, done := make([]report, *instances), make([]chan struct{}, *instances)
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(*workers, *instances) {
@@ -83,13 +103,15 @@ func run(args []string, stdout, stderr io.Writer) error {
 				in := g.instance(*seed, uint64(i))
 				reports[i] = in.run(*sequences, *refresh, *steps)
 				reports[i].Instance, reports[i].Carry = fmt.Sprint(i), g.carry
+				close(done[i])
 			}
 		})
 	}
-	wg.Wait()
+	defer wg.Wait()
 	out := json.NewEncoder(stdout)
 	all := report{Instance: "all", Carry: g.carry}
 	for i := range reports {
+		<-done[i]
 		r, n := &reports[i], float64(len(reports))
 		if err := out.Encode(r); err != nil {
 			return err
@@ -100,8 +122,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 		all.Myopic += r.Myopic / n
 		all.Nearest += r.Nearest / n
 		all.Duals += r.Duals / n
+		all.FillFirst += r.FillFirst / n
 		all.Slowest = max(all.Slowest, r.Slowest)
 	}
-	all.Closed = (all.Myopic - all.Duals) / (all.Myopic - all.Hindsight)
+	all.Closed, all.ClosedFilling = all.closed(all.Duals), all.closed(all.FillFirst)
 	return out.Encode(&all)
 }

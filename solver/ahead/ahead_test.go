@@ -53,6 +53,14 @@ func tiny(rng *rand.Rand, periods int) (*Problem, *Forecast) {
 	return p, f
 }
 
+// rounds returns how many random problems are tried.
+func rounds(n int) int {
+	if testing.Short() {
+		return max(n/10, 1)
+	}
+	return n
+}
+
 // drawn returns some orders by period.
 func drawn(rng *rand.Rand, p *Problem, f *Forecast) [][]Counted {
 	s := newSampler(f)
@@ -65,6 +73,17 @@ func drawn(rng *rand.Rand, p *Problem, f *Forecast) [][]Counted {
 		}
 	}
 	return out
+}
+
+// ways returns how many plans least tries at the most.
+func ways(p *Problem, orders [][]Counted) float64 {
+	lines := 0
+	for _, list := range orders {
+		for i := range list {
+			lines += len(list[i].Lines)
+		}
+	}
+	return math.Pow(float64(1+p.Warehouses), float64(lines))
 }
 
 // least tries everything: every line of every order from every warehouse, or not at all.
@@ -166,9 +185,12 @@ func TestBoundIsBelowTheOptimum(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var bounds, optima, nothing int64
-	for range 120 {
+	for range rounds(120) {
 		p, f := tiny(rng, 1+rng.IntN(2))
 		orders := drawn(rng, p, f)
+		for ways(p, orders) > 20_000 {
+			orders = drawn(rng, p, f)
+		}
 		optimum := least(p, orders, f.Unfilled)
 		bound := Bound(p, orders, f.Unfilled, 2000, nil)
 		if bound > optimum {
@@ -191,7 +213,7 @@ func TestOracleMatchesTrying(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
-	for range 2000 {
+	for range rounds(2000) {
 		p, f := tiny(rng, 1)
 		for c := range p.Stock {
 			p.Stock[c] = 9
@@ -265,6 +287,123 @@ func TestPricesKeepWhatIsNeeded(t *testing.T) {
 	p.Periods[0].Supply = []int32{300, 300}
 	if got := New(Options{Seed: 1}).Refresh(p, f); got.Stock[0] > 1 {
 		t.Errorf("prices %v with supply at once", got.Stock)
+	}
+}
+
+// Demand that there will be no stock for raises no price: it is left wherever the stock goes, since orders are filled as
+// long as there is any. The control is the demand that the stock is just enough for, with some luck.
+func TestShortageRaisesNoPrice(t *testing.T) {
+	t.Parallel()
+	price := func(orders float64) int64 {
+		p, f := crowd(40, 0)
+		f.Regions = []float64{1, 0}
+		p.Periods[0].Orders = orders
+		return New(Options{Seed: 1}).Refresh(p, f).Stock[0]
+	}
+	enough, short := price(40), price(4000)
+	if short > enough+100 {
+		t.Errorf("a unit is worth %d where 4,000 orders are expected, and %d where 40 are", short, enough)
+	}
+	p, f := crowd(40, 0)
+	p.Periods = append(p.Periods, Period{Orders: 20, Supply: []int32{5, 5}})
+	p.Periods[0].Orders = 60
+	got := fills(p, newSampler(f), capacities(p))
+	if math.Abs(got[0][0]-40.0/60) > 1e-9 || math.Abs(got[1][0]-0.5) > 1e-9 {
+		t.Errorf("filled %v", got)
+	}
+}
+
+// A place whose stock is just what is wanted there prices its last unit, though one more would be worth nothing: it
+// asks what it costs to serve one order from afar. The control does not hold the half unit back.
+func TestLastUnitIsPriced(t *testing.T) {
+	t.Parallel()
+	p, f := crowd(20, 50)
+	orders := [][]Counted{{{Order{Lines: []Line{{0, 1}}}, 20}}}
+	price := func(reserve float64) float64 {
+		var u multipliers
+		var r oracle
+		u.adapt(1, p.cells())
+		u.room = capacities(p)
+		u.activate()
+		for k := range 400 {
+			u.sums(p.cells())
+			clear(u.rows[0].use)
+			r.solve(p, &orders[0][0].Order, u.rows[0].sum, f.Unfilled)
+			r.spend(p, &orders[0][0].Order, u.rows[0].use, orders[0][0].Times)
+			at, tail := 10*math.Pow(0.01, float64(k)/400), max(0, k-299)
+			u.step(p.cells(), at, k+1, tail, reserve, func(i int, c int32) float64 { return float64(u.rows[i].use[c]) })
+		}
+		return u.rows[0].mean[0] - u.rows[0].mean[1]
+	}
+	if with, without := price(lastHalf), price(0); with < 15 || with > 25 || without > 5 {
+		t.Errorf("price %.1f, without a reserve %.1f; want 20 and 0", with, without)
+	}
+}
+
+// Nothing expected, nothing is worth anything, whatever was before.
+func TestNothingExpected(t *testing.T) {
+	t.Parallel()
+	p, f := crowd(22, 40)
+	r := New(Options{Seed: 1, First: 50})
+	if got := r.Refresh(p, f); got.Stock[0] == 0 {
+		t.Errorf("prices %v", got)
+	}
+	p.Periods[0].Orders = 0
+	if got := r.Refresh(p, f); got.Stock[0] != 0 || len(got.Stock) != 2 {
+		t.Errorf("prices %v without orders", got)
+	}
+	p.Periods[0].Orders = 9
+	if got := r.Refresh(p, &Forecast{Unfilled: 5}); got.Stock[0] != 0 {
+		t.Errorf("prices %v without types", got)
+	}
+}
+
+// Weights are drawn as often as they say, also where most of them are 0.
+func TestDraw(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 6))
+	for _, weights := range [][]float64{{1}, {0, 3}, {3, 0}, {1, 2, 3, 4}, {0, 0, 1e-9, 0, 1e-9, 0}, {1e9, 1, 1, 1, 1e9}} {
+		c := accumulate(len(weights), func(i int) float64 { return weights[i] })
+		const draws = 20000
+		seen := make([]float64, len(weights))
+		for range draws {
+			seen[c.draw(rng)]++
+		}
+		for i, n := range seen {
+			want := draws * weights[i] / c.all()
+			if math.Abs(n-want) > 6*math.Sqrt(want)+0.1 {
+				t.Errorf("%v: %v drawn %v times, want about %.0f", weights, weights[i], n, want)
+			}
+		}
+	}
+}
+
+// Problems that contradict themselves, and orders that are too long for a bound, are the caller's bug.
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	long := Order{Lines: make([]Line, MaxLines+1)}
+	for name, call := range map[string]func(p *Problem, f *Forecast){
+		"stock":    func(p *Problem, f *Forecast) { p.Stock = nil; New(Options{}).Refresh(p, f) },
+		"periods":  func(p *Problem, f *Forecast) { p.Periods = nil; New(Options{}).Refresh(p, f) },
+		"offers":   func(p *Problem, f *Forecast) { p.Offers = nil; New(Options{}).Refresh(p, f) },
+		"counter":  func(p *Problem, f *Forecast) { p.Units = []int32{0, 1}; New(Options{}).Refresh(p, f) },
+		"limits":   func(p *Problem, f *Forecast) { p.Periods[0].Orders = math.NaN(); New(Options{}).Refresh(p, f) },
+		"SKU":      func(p *Problem, f *Forecast) { f.Types[0].SKUs = []int32{1}; New(Options{}).Refresh(p, f) },
+		"split":    func(p *Problem, f *Forecast) { p.SplitCost = CostLimit; New(Options{}).Refresh(p, f) },
+		"orders":   func(p *Problem, _ *Forecast) { Bound(p, nil, 1, 1, nil) },
+		"too long": func(p *Problem, _ *Forecast) { Bound(p, [][]Counted{{{long, 1}}}, 1, 1, nil) },
+	} {
+		p, f := crowd(5, 5)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			call(p, f)
+		}()
 	}
 }
 
@@ -428,6 +567,7 @@ func TestCheckRefuses(t *testing.T) {
 		"endless weight":    {Promises: []float64{math.Inf(1)}},
 		"named twice":       {Types: []Type{{SKUs: []int32{1, 1}, Weight: 1}}},
 		"penalty too great": {Unfilled: CostLimit},
+		"too many units":    {Quantities: make([]float64, MaxQuantity+1)},
 	} {
 		if f.Check() == nil {
 			t.Errorf("%s: accepted", name)
