@@ -1,7 +1,7 @@
 // The command cases runs the solver on order-routing cases whose optimum is known or bounded, and generates such
 // cases.
 //
-//	go run ./bench/cases [--repeat 3] [--refresh 100] [--sigma 0.6] [--volume 0.5] [--learn=false] DIR|FILE.tar.gz…
+//	go run ./bench/cases [--repeat 3] [--only order,batch] [--refresh 100] [--sigma 0.6] [--volume 0.5] [--learn=false] DIR|FILE.tar.gz…
 //	go run ./bench/cases generate [--seed 1] [--orders 200] [--large 20] [--batches 10] [--seasons 1] DIR
 //
 // The first form reads every case below DIR, or in the archive, and prints one line of JSON for each, and at the end
@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 )
 
 func main() {
@@ -35,6 +37,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("cases", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	repeat := flags.Int("repeat", 3, "how often an order is solved; the median time is reported")
+	only := flags.String("only", strings.Join(kinds, ","), "the kinds of cases that are solved, separated by commas")
 	var s seasonOptions
 	flags.IntVar(&s.refresh, "refresh", 100, "seasons: orders from one refresh of the prices to the next")
 	flags.IntVar(&s.cycles, "cycles", 2, "seasons: cycles looked ahead to, besides the present one")
@@ -51,7 +54,12 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if *repeat < 1 || flags.NArg() == 0 {
 		return errors.New("give at least 1 repetition, and directories or .tar.gz files with cases")
 	}
-	r := runner{repeat: *repeat, season: s, out: json.NewEncoder(stdout)}
+	r := runner{repeat: *repeat, only: strings.Split(*only, ","), season: s, out: json.NewEncoder(stdout)}
+	for _, kind := range r.only {
+		if !slices.Contains(kinds, kind) {
+			return fmt.Errorf("--only: %q is none of the kinds %v", kind, kinds)
+		}
+	}
 	for _, name := range flags.Args() {
 		if err := r.runAll(name); err != nil {
 			return err
