@@ -262,11 +262,11 @@ func (s *search) carry(chain []move) bool {
 // list notes who takes of each counter.
 func (s *search) list() {
 	seed := s.rng.Uint64()
-	s.parallel(func(_ *worker, o int) {
-		s.loses[o] = s.loses[o][:0]
-		for _, t := range s.pools[o][s.chosen[o]].terms {
+	s.parallel(func(w *worker, o int) {
+		s.loses[o] = w.losses(o, s.loses[o])
+		for i, t := range s.pools[o][s.chosen[o]].terms {
 			at := seed + uint64(o)<<32 + uint64(t.counter)
-			s.loses[o] = append(s.loses[o], s.loss(o, t.counter)+noise(s.push, &at))
+			s.loses[o][i] += noise(s.push, &at)
 		}
 	})
 	for c := range s.users {
@@ -363,31 +363,45 @@ type user struct {
 	lose  int64
 }
 
-// loss estimates what an order loses without a counter: a plan that would have to push others out counts for more.
-func (s *search) loss(o int, counter int32) int64 {
+// losses estimates what an order loses without each counter that its plan takes of, plan by plan, the least priced
+// first: one that would have to push others out counts for more.
+func (w *worker) losses(o int, dst []int64) []int64 {
+	s := w.s
 	pool := s.pools[o]
 	have := &pool[s.chosen[o]]
-	least := infinite
-next:
+	dst = dst[:0]
+	for range have.terms {
+		dst = append(dst, infinite)
+	}
 	for i := range pool {
 		p := &pool[i]
 		lose := p.priced - have.priced
-		if lose >= least {
+		if len(dst) == 0 || lose >= slices.Max(dst) {
 			break
 		}
+		// Both have their counters in ascending order.
+		w.kept = sized(w.kept, len(dst)) // of have's counters, those that p takes of too
+		at := 0
 		for _, t := range p.terms {
-			if t.counter == counter {
-				continue next
+			for at < len(have.terms) && have.terms[at].counter < t.counter {
+				at++
 			}
-		}
-		for _, t := range p.terms {
-			if int64(t.amount) > s.room[t.counter]+taken(have.terms, t.counter) {
+			left := s.room[t.counter]
+			if at < len(have.terms) && have.terms[at].counter == t.counter {
+				left += int64(have.terms[at].amount)
+				w.kept[at] = true
+			}
+			if int64(t.amount) > left {
 				lose += s.push
 			}
 		}
-		least = min(least, lose)
+		for j := range dst {
+			if !w.kept[j] {
+				dst[j] = min(dst[j], lose)
+			}
+		}
 	}
-	return least
+	return dst
 }
 
 // pull puts some orders that hold a counter on the heap.
