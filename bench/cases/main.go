@@ -3,11 +3,12 @@
 //
 //	go run ./bench/cases [--repeat 3] [--only order,batch] [--refresh 100] [--sigma 0.6] [--volume 0.5] [--learn=false] DIR|FILE.tar.gz…
 //	go run ./bench/cases generate [--seed 1] [--orders 200] [--large 20] [--batches 10] [--seasons 1] DIR
+//	go run ./bench/cases growth [--seed 1] [--orders 500,5000,50000] [--orders-per-sku 2.5]
 //
 // The first form reads every case below DIR, or in the archive, and prints one line of JSON for each, and at the end
 // the quantiles by kind and number of lines. It fails when a claim of OPTIMAL or INFEASIBLE is contradicted, when a
 // bound lies above a proven optimum, and when a plan breaks a rule of its case or costs another sum than it says.
-// README.md describes the files.
+// The last makes waves in memory and tells how their time grows. README.md describes the files.
 package main
 
 import (
@@ -31,8 +32,13 @@ func main() {
 }
 
 func run(args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "generate" {
-		return runGenerate(args[1:], stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "generate":
+			return runGenerate(args[1:], stderr)
+		case "growth":
+			return runGrowth(args[1:], stdout, stderr)
+		}
 	}
 	flags := flag.NewFlagSet("cases", flag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -98,6 +98,26 @@ func TestGeneratedCases(t *testing.T) {
 	}
 }
 
+// Waves that are made in memory are solved, and each tells its time.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := run([]string{"growth", "--orders", "10,60"}, &out, os.Stderr); err != nil {
+		t.Fatal(err)
+	}
+	var got []growth
+	for d := json.NewDecoder(&out); d.More(); {
+		var g growth
+		if err := d.Decode(&g); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, g)
+	}
+	if len(got) != 2 || got[0].Orders != 10 || got[1].Orders != 60 || got[1].Gap == nil || *got[1].Gap < 0 || got[1].PerOrder <= 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Prices gain in a generated season.
 func TestGeneratedSeason(t *testing.T) {
 	if os.Getenv("ALLOT_LONG") == "" {
@@ -255,7 +275,7 @@ func TestProvenCases(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{}, {"--repeat", "0", "."}, {"--only", "parcels", "testdata"}, {"no such directory"}, {t.TempDir()}, {"generate"}} {
+	for _, args := range [][]string{{}, {"--repeat", "0", "."}, {"--only", "parcels", "testdata"}, {"no such directory"}, {t.TempDir()}, {"generate"}, {"growth", "--orders", "5,x"}, {"growth", "testdata"}} {
 		var out bytes.Buffer
 		if err := run(args, &out, &bytes.Buffer{}); err == nil {
 			t.Errorf("%q: no error", args)
