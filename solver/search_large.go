@@ -103,19 +103,20 @@ func (s *Scratch) shares(p *Problem, have bool, cost int64) []int64 {
 		}
 		return price
 	}
+	weigh := func(l int, n int32) int64 { return p.Columns.Weight[l]*int64(n) + 1 }
 	for i := range s.plan.Shipments {
 		sh := &s.plan.Shipments[i]
 		var lines, weight int64
 		for l, n := range sh.Take {
 			if n > 0 {
 				lines++
-				weight += s.large.weight[l] + 1
+				weight += weigh(l, n)
 			}
 		}
 		for l, n := range sh.Take {
 			if n > 0 {
 				whole := max(sh.Offer.Cost+p.SplitCost, 0)
-				price[l] = whole/lines/2 + mulDiv(whole/2, s.large.weight[l]+1, weight)
+				price[l] += whole/lines/2 + mulDiv(whole/2, weigh(l, n), weight)
 			}
 		}
 	}
