@@ -20,12 +20,19 @@ func (s *Scratch) bounded(p *Problem, most int, ceiling, known int64, have bool)
 		}
 		bound = max(bound, floor)
 	}
-	if s.local.search(p, most, ceiling, 48, &s.cert) {
+	budget, starts := ceiling, 48
+	if parts {
+		budget, starts = ceiling/2, 32 // reading the columns takes longer than most offers
+	}
+	if s.local.search(p, most, budget, starts, &s.cert) {
 		s.local.write(&s.other)
 		if !have || Compare(&s.other, &s.plan) < 0 {
 			s.plan, s.other = s.other, s.plan
 		}
 		have = true
+	}
+	if have && !s.part {
+		s.regroup(p, most, ceiling/2)
 	}
 	if parts {
 		least := s.boundParts(p, ceiling, have, s.plan.Cost)

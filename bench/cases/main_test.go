@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +95,40 @@ func TestGeneratedCases(t *testing.T) {
 	for name, r := range results {
 		if r.Kind == "order" && r.Status != "optimal" && r.Status != "infeasible" || r.Status == notSolved {
 			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// Orders far beyond the exact search, with quantities that may be split or more than 64 lines: every plan keeps the rules,
+// and the bound lies within a quarter of it. Without the multipliers it would lie at less than half.
+func TestLargeOrdersAreBounded(t *testing.T) {
+	t.Parallel()
+	c, err := compile(generateCard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &orderSolver{card: c}
+	for i, lines := range []int{13, 20, 30, 70} {
+		w := &world{rand.New(rand.NewPCG(9, uint64(i)))}
+		g := &generatedOrder{MaySplit: lines < 64, SplitCost: 15000}
+		w.fill(g, lines, 50, 0.3, false)
+		data, err := json.Marshal(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o orderCase
+		if err := json.Unmarshal(data, &o); err != nil {
+			t.Fatal(err)
+		}
+		plan, cert := s.solve(&o, c.carriersOf(&o))
+		if cert.Status != solver.Bounded {
+			t.Fatalf("%d lines: %+v", lines, cert)
+		}
+		if err := verify(&o, c.rates, &plan); err != nil {
+			t.Errorf("%d lines: %v", lines, err)
+		}
+		if cert.Bound > plan.Cost || cert.Bound < plan.Cost*3/4 {
+			t.Errorf("%d lines: bound %d of a plan for %d", lines, cert.Bound, plan.Cost)
 		}
 	}
 }
