@@ -30,16 +30,50 @@ func (s *search) primal() {
 	s.parallel(func(w *worker, o int) { s.pools[o] = w.pool(o, keep, nodes) })
 	s.room = slices.Clone(s.capacity)
 	s.rng = rand.New(rand.NewPCG(s.opt.Seed, 1))
-	s.construct()
+	s.construct(false)
 	s.polish()
-	s.improve()
+	s.improve(s.opt.Rounds)
 	s.polish()
+	s.restart()
+}
+
+// restart tries small waves again from other first decisions: there a single order that found no room counts for much,
+// and where it went wrong at first the improvement seldom mends it.
+func (s *search) restart() {
+	const most, starts, part = 100, 8, 4
+	if len(s.orders) > most || s.opt.Rounds < 0 {
+		return
+	}
+	best, bestCost := make([]choice, len(s.orders)), infinite
+	keep := func() {
+		if c := s.cost(); c < bestCost {
+			bestCost = c
+			for o := range best {
+				best[o] = s.pools[o][s.chosen[o]]
+			}
+		}
+	}
+	keep()
+	for n := 0; n < starts && bestCost > s.wholeBound() && !s.stop(); n++ {
+		copy(s.room, s.capacity)
+		s.construct(true)
+		s.polish()
+		s.improve(s.opt.Rounds / part)
+		s.polish()
+		keep()
+	}
+	for o := range best {
+		s.spend(s.pools[o][s.chosen[o]].terms, -1)
+		s.adopt(o, best[o])
+		s.spend(s.pools[o][s.chosen[o]].terms, 1)
+	}
 }
 
 // construct follows the relaxation: each order takes the plan that its oracle answered most often of those that still
 // fit, or the least priced one. Orders of many units choose first, since little else can fit them in later; among
 // equals those about which the relaxation is surest. (By sureness alone the improvement ends at nearly twice the gap.)
-func (s *search) construct() {
+// With shuffle they choose in another order, in which only much greater orders come first for sure.
+func (s *search) construct(shuffle bool) {
 	const nodes = 1 << 12
 	s.chosen = make([]int32, len(s.orders))
 	first := make([]int32, len(s.orders))
@@ -63,6 +97,11 @@ func (s *search) construct() {
 				}
 			}
 			sure[o] = max(sure[o], times[o][i])
+		}
+	}
+	if shuffle {
+		for o := range units {
+			units[o] = units[o]*4 + s.rng.Int64N(4*units[o]+8)
 		}
 	}
 	slices.SortStableFunc(first, func(a, b int32) int {
@@ -146,7 +185,7 @@ func (s *search) regret(o int32) int64 {
 // out what they find one after the other, so the result does not depend on the workers.
 //
 // Noise on the cost of plans, less in every round, leads out of dead ends; the best decision seen is kept.
-func (s *search) improve() {
+func (s *search) improve(rounds int) {
 	const (
 		hot, cold = 0.03, 0.0006 // the noise, in parts of what an order costs
 		still     = 0.2          // the last rounds go without
@@ -162,7 +201,6 @@ func (s *search) improve() {
 	typical := max(0, float64(s.bound)/float64(len(s.orders)))
 	s.push = 1 + int64(typical*push)
 	best, bestCost := slices.Clone(s.chosen), s.cost()
-	rounds := s.opt.Rounds
 	for round := 0; round < rounds && bestCost > s.wholeBound() && !s.stop(); round++ {
 		heat := int64(0)
 		if at := float64(round) / float64(rounds) / (1 - still); at < 1 {
