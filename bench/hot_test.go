@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"github.com/allot-engine/allot/engine/enginetest"
 )
 
@@ -46,11 +47,11 @@ func sweep(b *testing.B, upTo int, prepare func(*Runner) func()) {
 				b.ReportAllocs()
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
-				cpu := ThreadCPU()
+				cpu := cputime.Thread()
 				for b.Loop() {
 					decide()
 				}
-				spent, n := ThreadCPU()-cpu, float64(b.N)
+				spent, n := cputime.Thread()-cpu, float64(b.N)
 				b.ReportMetric(float64(spent)/n, "cpu-ns/op")
 				b.ReportMetric(n/spent.Seconds(), "orders/cpu-s")
 				b.ReportMetric(float64(r.Splits)/n, "split/op") // 0 for the naive version, which always tries

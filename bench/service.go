@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -247,7 +248,7 @@ func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 	var calls, aborted atomic.Int64
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
-	began, spent := time.Now(), ProcessCPU()
+	began, spent := time.Now(), cputime.Process()
 	deadline := began.Add(d)
 	for range Callers {
 		wg.Go(func() {
@@ -275,7 +276,7 @@ func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 	}
 	n := float64(calls.Load())
 	return Window{
-		Rate: n / time.Since(began).Seconds(), CPU: float64((ProcessCPU() - spent).Microseconds()) / n,
+		Rate: n / time.Since(began).Seconds(), CPU: float64((cputime.Process() - spent).Microseconds()) / n,
 		Aborted: float64(aborted.Load()) / (n + float64(aborted.Load())),
 	}, nil
 }

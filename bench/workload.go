@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"github.com/allot-engine/allot/bench/naive"
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
@@ -151,11 +152,11 @@ func Measure(n int, decide func()) Spent {
 	defer runtime.UnlockOSThread()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start, cpu := time.Now(), ThreadCPU()
+	start, cpu := time.Now(), cputime.Thread()
 	for range n {
 		decide()
 	}
-	s := Spent{CPU: ThreadCPU() - cpu, Wall: time.Since(start)}
+	s := Spent{CPU: cputime.Thread() - cpu, Wall: time.Since(start)}
 	runtime.ReadMemStats(&after)
 	s.Allocs = after.Mallocs - before.Mallocs
 	return s

@@ -12,21 +12,36 @@ func (s *Scratch) bounded(p *Problem, most int, ceiling, known int64, have bool)
 		return s.searchLarge(p, most, ceiling, known, have)
 	}
 	bound := max(known, max(p.SplitCost, 0)*int64(p.fewest()-1)+min(p.SplitCost, 0)*int64(most-1))
-	if ask := p.floor(); ask != nil {
+	parts := s.large.setParts(p, most)
+	if ask := p.floor(); ask != nil && !parts {
 		floor := s.floor(p, ask, most, ceiling)
 		if floor == infinite {
 			return s.infeasible()
 		}
 		bound = max(bound, floor)
 	}
-	s.cert.Bound = bound
-	if s.local.search(p, most, ceiling, 48, &s.cert) {
+	budget, starts := ceiling, 48
+	if parts {
+		budget, starts = ceiling/2, 32 // reading the columns takes longer than most offers
+	}
+	if s.local.search(p, most, budget, starts, &s.cert) {
 		s.local.write(&s.other)
 		if !have || Compare(&s.other, &s.plan) < 0 {
 			s.plan, s.other = s.other, s.plan
 		}
 		have = true
 	}
+	if have && !s.part {
+		s.regroup(p, most, ceiling/2)
+	}
+	if parts {
+		least := s.boundParts(p, ceiling, have, s.plan.Cost)
+		if least == infinite {
+			return s.infeasible()
+		}
+		bound = max(bound, least)
+	}
+	s.cert.Bound = bound
 	if !have {
 		return Plan{}, s.cert
 	}

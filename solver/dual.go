@@ -19,12 +19,12 @@ func (s *large) evaluate(price []int64, exact int) {
 					cutoff = max(cutoff, s.reduced[j])
 				}
 			}
-			s.reduced[at], s.chosen[at] = s.reduce(&s.sites[at], price, cutoff)
+			s.reduceAt(int(at), price, cutoff)
 		}
 	} else {
 		s.reduced, s.chosen, s.order = slices.Grow(s.reduced[:0], n)[:n], slices.Grow(s.chosen[:0], n)[:n], s.order[:0]
 		for i := range s.sites {
-			s.reduced[i], s.chosen[i] = s.reduce(&s.sites[i], price, infinite)
+			s.reduceAt(i, price, infinite)
 			s.order = append(s.order, int32(i))
 		}
 	}
@@ -41,6 +41,23 @@ func (s *large) evaluate(price []int64, exact int) {
 			s.at[k] = append(s.at[k][:0], price...)
 		}
 	}
+}
+
+// reduceAt prices a site at the multipliers.
+func (s *large) reduceAt(at int, price []int64, cutoff int64) {
+	if s.parts {
+		s.reduced[at] = s.reduceParts(at, price)
+		return
+	}
+	s.reduced[at], s.chosen[at] = s.reduce(&s.sites[at], price, cutoff)
+}
+
+// holds returns the part of a line that a site has at the multipliers, in 1/partUnit.
+func (s *large) holds(at int32, line int) int64 {
+	if s.parts {
+		return s.used[int(at)*s.p.Lines+line]
+	}
+	return int64(s.chosen[at]>>line&1) * partUnit
 }
 
 // weakest returns the number of shipments whose bound is the least.
@@ -63,8 +80,8 @@ const slackPart = 32
 // relaxation opens and may lower upper, the cost of the best plan known.
 func (s *large) ascend(price []int64, upper func() int64, try func(sites []int32)) {
 	const (
-		unit  = 64 // of directions
-		turns = 80 // of each number of shipments
+		unit  = partUnit // of directions
+		turns = 80       // of each number of shipments
 		all   = 160
 	)
 	n := s.p.Lines
@@ -130,7 +147,7 @@ func (s *large) ascend(price []int64, upper func() int64, try func(sites []int32
 		for l := range n {
 			slope := int64(unit)
 			for _, i := range s.order[:k] {
-				slope -= int64(s.chosen[i]>>l&1) * unit
+				slope -= s.holds(i, l)
 			}
 			st.direction[l] = st.direction[l]*6/10 + slope
 			norm += st.direction[l] * st.direction[l]

@@ -19,18 +19,24 @@ const levelFrom = 4
 // largeRates is the most rates of a site that the bounds look at.
 const largeRates = 16
 
-// large is the memory of the bounds for orders beyond the exact search whose lines all come whole.
+// large is the memory of the bounds for orders beyond the exact search.
 //
 // The relaxation prices every line by a multiplier: whoever ships the line gets it, and the plan pays them all. A
 // warehouse then ships what gains it most, which is a knapsack over the steps of weight, and k warehouses ship, the
 // k that gain most. The multipliers are integers, and so is everything that the bound is made of.
+//
+// Where lines may be split, or are too many for sets of bits, the lines come in parts: a site may take any part of what
+// it has of a line, and gains that part of the multiplier. What it ships is priced by the relaxation of the knapsack
+// alone, in which parts and whole lines are the same.
 type large struct {
 	p     *Problem
 	sites []largeSite // warehouses that can ship something
 	most  int
 	least int // shipments
 
-	weight []int64 // [line] of the whole line
+	parts  bool    // see parts.go
+	amount []int64 // [line] units: the whole line, or in parts the most that the site at hand takes
+	weight []int64 // [line] of so many
 	volume []int64 // [line]
 	heavy  []int32 // lines, the heaviest first: they say most about what sharing them costs
 
@@ -47,6 +53,7 @@ type large struct {
 
 	reduced []int64  // [site] at the multipliers of the last evaluation
 	chosen  []uint64 // [site] the lines that this has
+	used    []int64  // in parts: [site*Lines+line] the part of the line that this has, in 1/partUnit
 	order   []int32  // sites by reduced cost
 
 	bound []int64   // [shipments] the best bound
@@ -58,6 +65,7 @@ type large struct {
 type largeSite struct {
 	warehouse   int32
 	lines       []int32
+	amount      []int64 // by position in lines: units
 	add, single []int64 // by position in lines
 	units       int64
 	fixed       int64   // with one split cost
@@ -108,24 +116,17 @@ func (s *large) set(p *Problem, most int) bool {
 			return false
 		}
 	}
-	s.p, s.most, s.least = p, most, max(p.fewest(), 1)
-	s.weight, s.volume = s.weight[:0], s.volume[:0]
-	for l, q := range p.Quantity {
-		s.weight = append(s.weight, c.Weight[l]*int64(q))
-		s.volume = append(s.volume, c.volume(l)*int64(q))
+	for w := range c.Sites {
+		if len(c.Sites[w].Rates) > largeRates {
+			return false
+		}
 	}
+	s.prepare(p, most, false)
 	s.heavy = s.heavy[:0]
 	for l := range p.Lines {
 		s.heavy = append(s.heavy, int32(l))
 	}
 	slices.SortStableFunc(s.heavy, func(a, b int32) int { return cmp.Compare(s.weight[b], s.weight[a]) })
-	s.sites = s.sites[:0]
-	for w := range p.Warehouses {
-		if len(c.Sites[w].Rates) > largeRates {
-			return false
-		}
-		s.site(w)
-	}
 	s.masks = zero(s.masks, len(s.sites))
 	s.adds = zero(s.adds, len(s.sites)*p.Lines)
 	s.sizes = zero(s.sizes, len(s.sites)*p.Lines)
@@ -140,24 +141,50 @@ func (s *large) set(p *Problem, most int) bool {
 	return true
 }
 
+// prepare works out what is known of the lines and of the sites.
+func (s *large) prepare(p *Problem, most int, parts bool) {
+	s.p, s.most, s.least, s.parts = p, most, max(p.fewest(), 1), parts
+	s.amount, s.weight, s.volume = zero(s.amount, p.Lines), zero(s.weight, p.Lines), zero(s.volume, p.Lines)
+	for l, q := range p.Quantity {
+		s.take(l, int64(q))
+	}
+	s.sites = s.sites[:0]
+	for w := range p.Warehouses {
+		s.site(w)
+	}
+}
+
+// take notes that so many units of a line are what may be shipped of it.
+func (s *large) take(line int, units int64) {
+	c := s.p.Columns
+	s.amount[line], s.weight[line], s.volume[line] = units, c.Weight[line]*units, c.volume(line)*units
+}
+
 // site appends what large needs to know of a warehouse, if it can ship anything.
 func (s *large) site(w int) {
 	p, c := s.p, s.p.Columns
 	from := &c.Sites[w]
 	site := largeSite{warehouse: int32(w), units: from.Units, fixed: from.Fixed + p.SplitCost}
 	for l := range p.Lines {
-		if p.usable(l, w) > 0 && (from.Units < 0 || int64(p.Quantity[l]) <= from.Units) {
+		units := int64(p.usable(l, w))
+		if s.parts && p.maySplit(l) {
+			if from.Units >= 0 {
+				units = min(units, from.Units)
+			}
+			s.take(l, units)
+		}
+		if units > 0 && (from.Units < 0 || units <= from.Units) {
 			site.lines = append(site.lines, int32(l))
 		}
 	}
 	for {
-		site.rows, site.add, site.single = site.rows[:0], site.add[:0], site.single[:0]
+		site.rows, site.add, site.single, site.amount = site.rows[:0], site.add[:0], site.single[:0], site.amount[:0]
 		for i := range from.Rates {
 			if r, ok := s.row(&site, &from.Rates[i]); ok {
 				site.rows = append(site.rows, r)
 			}
 		}
-		n := 0
+		n, fewer := 0, false
 		for _, l := range site.lines {
 			least := infinite
 			for i := range site.rows {
@@ -167,15 +194,23 @@ func (s *large) site(w int) {
 				}
 			}
 			if least == infinite {
+				if s.parts && p.maySplit(int(l)) {
+					if most := s.carried(&site, l); most > 0 { // some of it
+						s.take(int(l), most)
+						site.lines[n], fewer = l, true
+						n++
+					}
+				}
 				continue
 			}
-			add := from.PerLine + c.unitCost(p, int(l), w)*int64(p.Quantity[l])
+			add := from.PerLine + c.unitCost(p, int(l), w)*s.amount[l]
 			site.lines[n] = l
 			n++
+			site.amount = append(site.amount, s.amount[l])
 			site.add = append(site.add, add)
 			site.single = append(site.single, site.fixed+add+least)
 		}
-		if n == len(site.lines) {
+		if n == len(site.lines) && !fewer {
 			break
 		}
 		site.lines = site.lines[:n] // what no row ships alone it ships with nothing else either: again without
@@ -183,7 +218,9 @@ func (s *large) site(w int) {
 	if len(site.lines) == 0 {
 		return
 	}
-	s.level(&site)
+	if !s.parts {
+		s.level(&site)
+	}
 	s.sites = append(s.sites, site)
 }
 
@@ -398,49 +435,14 @@ func (s *large) reduce(site *largeSite, price []int64, cutoff int64) (int64, uin
 	return min(q.best-s.slack, cut), q.set
 }
 
-// relaxed returns a lower bound on the price of a content less its profits, by the knapsack whose last line may be cut,
-// for every step. It takes note of the content that this comes to without the line that is cut.
+// relaxed returns a lower bound on the price of a content less its profits. It takes note of the content that this comes
+// to without the line that is cut.
 func (q *pricing) relaxed(site *largeSite) int64 {
 	s, row := q.s, q.row
-	for j := 1; j < len(row.order); j++ { // by profit over measure; the order was right for slightly different profits
-		at, it := j, row.order[j]
-		profit, measure := uint64(s.profit[it]), uint64(row.measure[it])
-		for ; at > 0; at-- {
-			before := row.order[at-1]
-			hi, lo := bits.Mul64(uint64(s.profit[before]), measure)
-			hi2, lo2 := bits.Mul64(profit, uint64(row.measure[before]))
-			if s.profit[before] > 0 && (hi > hi2 || hi == hi2 && lo >= lo2) || profit == 0 { // none goes last, whatever its measure
-				break
-			}
-			row.order[at] = before
-		}
-		row.order[at] = it
-	}
-	best, whole := infinite, 0
-	var used, profit int64
-	i := 0
-	for step, most := range row.most {
-		for i < len(row.order) && s.profit[row.order[i]] > 0 && row.measure[row.order[i]] <= most-used {
-			used += row.measure[row.order[i]]
-			profit += s.profit[row.order[i]]
-			i++
-		}
-		value, all := row.price[step]-profit, true
-		if i < len(row.order) && s.profit[row.order[i]] > 0 {
-			all = false
-			value -= mulDiv(s.profit[row.order[i]], most-used, row.measure[row.order[i]]) + 1
-		}
-		if value < best {
-			best, whole = value, i
-		}
-		if all {
-			break
-		}
-	}
-	var weight, volume, units int64
+	best, whole, _ := s.knapsack(row)
+	var weight, volume, units, profit int64
 	var set uint64
 	step := 0
-	profit = 0
 	for _, j := range row.order[:whole] {
 		l := site.lines[j]
 		weight += s.weight[l]
@@ -455,6 +457,47 @@ func (q *pricing) relaxed(site *largeSite) int64 {
 		}
 	}
 	return best
+}
+
+// knapsack returns a lower bound on the price of a row's content less its profits, by the knapsack whose last line may be
+// cut, for every step; how many lines this has whole, in the row's order; and what measure is left for the next one.
+func (s *large) knapsack(row *largeRow) (best int64, whole int, rest int64) {
+	for j := 1; j < len(row.order); j++ { // by profit over measure; the order was right for slightly different profits
+		at, it := j, row.order[j]
+		profit, measure := uint64(s.profit[it]), uint64(row.measure[it])
+		for ; at > 0; at-- {
+			before := row.order[at-1]
+			hi, lo := bits.Mul64(uint64(s.profit[before]), measure)
+			hi2, lo2 := bits.Mul64(profit, uint64(row.measure[before]))
+			if s.profit[before] > 0 && (hi > hi2 || hi == hi2 && lo >= lo2) || profit == 0 { // none goes last, whatever its measure
+				break
+			}
+			row.order[at] = before
+		}
+		row.order[at] = it
+	}
+	best = infinite
+	var used, profit int64
+	i := 0
+	for step, most := range row.most {
+		for i < len(row.order) && s.profit[row.order[i]] > 0 && row.measure[row.order[i]] <= most-used {
+			used += row.measure[row.order[i]]
+			profit += s.profit[row.order[i]]
+			i++
+		}
+		value, all := row.price[step]-profit, true
+		if i < len(row.order) && s.profit[row.order[i]] > 0 {
+			all = false
+			value -= mulDiv(s.profit[row.order[i]], most-used, row.measure[row.order[i]]) + 1
+		}
+		if value < best {
+			best, whole, rest = value, i, most-used
+		}
+		if all {
+			break
+		}
+	}
+	return best, whole, rest
 }
 
 func (q *pricing) search(from, step int, weight, volume, units, gain, profit int64, set uint64) {

@@ -26,20 +26,24 @@ func (s *Scratch) searchLarge(p *Problem, most int, ceiling, known int64, have b
 		}
 		have = true
 	}
-	best := infinite / 2 // what a plan costs
+	best := infinite / 2 // what a plan costs, or the caller knows one to cost
 	if have {
 		best = s.plan.Cost
 	}
+	if p.Incumbent > 0 {
+		best = min(best, p.Incumbent)
+	}
+	target := best < infinite/2
 	sets := &l.sets
 	sets.begin(l, most)
 	sets.found = func(sites []int32, contents []uint64) {
 		if s.propose(p, sites, contents, have) {
-			have, best = true, s.plan.Cost
+			have, target, best = true, true, min(best, s.plan.Cost)
 			sets.limit = min(sets.limit, best+1)
 		}
 	}
 	upper := func() int64 {
-		if have {
+		if target {
 			return best
 		}
 		return l.guess()
@@ -61,31 +65,32 @@ func (s *Scratch) searchLarge(p *Problem, most int, ceiling, known int64, have b
 	distance := best - bound
 	for part := int64(2); !complete && bound <= best; part *= 2 {
 		limit := best + 1
-		if have && part <= 8 && distance > 0 {
+		if target && part <= 8 && distance > 0 {
 			limit = min(max(best-distance/part, bound+1), limit)
 		}
 		if !s.pass(limit, bound) {
 			break
 		}
-		if !have {
+		if !target {
 			return s.infeasible()
 		}
 		bound = sets.limit
 	}
 	if complete {
-		if !have {
+		if !target {
 			return s.infeasible()
 		}
 		bound = best + 1
 	}
 	s.cert.States += l.work
-	if !have {
-		s.cert.Bound = bound
+	s.cert.Bound = bound
+	switch {
+	case !have:
 		return Plan{}, s.cert
-	}
-	s.cert.Status, s.cert.Bound = Bounded, bound
-	if bound > best {
-		s.cert.Status, s.cert.Bound = Optimal, best
+	case bound > s.plan.Cost:
+		s.cert.Status, s.cert.Bound = Optimal, s.plan.Cost
+	default:
+		s.cert.Status = Bounded
 	}
 	return s.plan, s.cert
 }
@@ -103,19 +108,20 @@ func (s *Scratch) shares(p *Problem, have bool, cost int64) []int64 {
 		}
 		return price
 	}
+	weigh := func(l int, n int32) int64 { return p.Columns.Weight[l]*int64(n) + 1 }
 	for i := range s.plan.Shipments {
 		sh := &s.plan.Shipments[i]
 		var lines, weight int64
 		for l, n := range sh.Take {
 			if n > 0 {
 				lines++
-				weight += s.large.weight[l] + 1
+				weight += weigh(l, n)
 			}
 		}
 		for l, n := range sh.Take {
 			if n > 0 {
 				whole := max(sh.Offer.Cost+p.SplitCost, 0)
-				price[l] = whole/lines/2 + mulDiv(whole/2, s.large.weight[l]+1, weight)
+				price[l] += whole/lines/2 + mulDiv(whole/2, weigh(l, n), weight)
 			}
 		}
 	}

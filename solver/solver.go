@@ -66,7 +66,8 @@ type Problem struct {
 	Stop func() bool
 
 	// Incumbent is the cost, split cost included, of a plan that the caller knows to exist; it spares work. 0 or
-	// less: none known. Where no plan that cheap exists the answer is Unknown and bounded from Incumbent + 1.
+	// less: none known. Where no plan that cheap exists the exact search answers Unknown with a bound of Incumbent + 1
+	// or more; the bounded search may also have a dearer plan and, when it came to its end, that bound.
 	Incumbent int64
 }
 

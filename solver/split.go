@@ -34,6 +34,8 @@ type Scratch struct {
 	takes       []int32
 	cert        Certificate
 	local       local
+	regrouping  regrouping
+	part        bool // of a larger search: a plan is not improved any more
 	large       large
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"github.com/allot-engine/allot/solver"
 	"github.com/allot-engine/allot/solver/wave"
 )
@@ -149,16 +150,16 @@ func (r *runner) batch(f *file, c *card) (result, error) {
 	if err := decode(f, &b); err != nil {
 		return result{}, err
 	}
-	start := time.Now()
+	start, busy := time.Now(), cputime.Process()
 	p, err := c.wave(&b)
 	if err != nil {
 		return result{}, fmt.Errorf("%s: %w", f.name, err)
 	}
 	solved := wave.Solve(&p.Problem, wave.Options{})
-	took := time.Since(start)
+	took, cpu := time.Since(start), cputime.Process()-busy
 	res := result{
 		Orders: len(b.Orders), Warehouses: len(b.Warehouses), Status: solver.Bounded.String(), Cost: &solved.Cost, Bound: &solved.Bound,
-		Microseconds: float64(took.Nanoseconds()) / 1000,
+		Microseconds: microseconds(took), CPU: microseconds(cpu),
 	}
 	if solved.Optimal() {
 		res.Status = solver.Optimal.String()

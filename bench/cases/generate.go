@@ -298,11 +298,18 @@ type batchSupplier struct {
 	Stock        map[string]int32 `json:"stock"`
 }
 
-// batch makes a wave of so many orders, of which the stock is short in places.
+// batch makes a wave of so many orders, of which the stock is short in places, and three times of four the capacity.
 func (w *world) batch(name string, orders int) *generatedBatch {
+	b, units := w.wave(name, orders, max(int(4*math.Pow(float64(orders), 0.62)), 8))
+	capacity := w.IntN(4) > 0
+	w.limit(b, units, capacity, w.IntN(2) == 0)
+	return b
+}
+
+// wave makes the orders and the stock of a wave, and counts the units wanted.
+func (w *world) wave(name string, orders, skus int) (*generatedBatch, int32) {
 	b := &generatedBatch{Name: name, SplitCost: 15000, Status: "unproven"}
 	warehouses := min(max(orders/5, 5), 20)
-	skus := max(int(4*math.Pow(float64(orders), 0.62)), 8)
 	metros := w.metros(60)
 	articles := make([][2]int64, skus)
 	popular := make([]float64, skus)
@@ -348,7 +355,12 @@ func (w *world) batch(name string, orders int) *generatedBatch {
 			left -= give
 		}
 	}
-	capacity, parcels := w.IntN(4) > 0, w.IntN(2) == 0
+	return b, units
+}
+
+// limit gives a wave its capacities.
+func (w *world) limit(b *generatedBatch, units int32, capacity, parcels bool) {
+	orders, warehouses := len(b.Orders), len(b.Warehouses)
 	for i := range b.Warehouses {
 		from := &b.Warehouses[i]
 		if capacity {
@@ -362,7 +374,6 @@ func (w *world) batch(name string, orders int) *generatedBatch {
 		}
 		from.Carriers = nil // the capacities name them
 	}
-	return b
 }
 
 // pick draws a place by its weight.

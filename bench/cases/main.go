@@ -1,13 +1,14 @@
 // The command cases runs the solver on order-routing cases whose optimum is known or bounded, and generates such
 // cases.
 //
-//	go run ./bench/cases [--repeat 3] [--refresh 100] [--forecast-sigma 0.6] [--learn=false] DIR|FILE.tar.gz…
+//	go run ./bench/cases [--repeat 3] [--only order,batch] [--refresh 100] [--forecast-sigma 0.6] [--learn=false] DIR|FILE.tar.gz…
 //	go run ./bench/cases generate [--seed 1] [--orders 200] [--large 20] [--batches 10] [--seasons 1] DIR
+//	go run ./bench/cases growth [--seed 1] [--orders 500,5000,50000] [--orders-per-sku 2.5]
 //
 // The first form reads every case below DIR, or in the archive, and prints one line of JSON for each, and at the end
 // the quantiles by kind and number of lines. It fails when a claim of OPTIMAL or INFEASIBLE is contradicted, when a
 // bound lies above a proven optimum, and when a plan breaks a rule of its case or costs another sum than it says.
-// README.md describes the files.
+// The last makes waves in memory and tells how their time grows. README.md describes the files.
 package main
 
 import (
@@ -17,6 +18,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 )
 
 func main() {
@@ -29,12 +32,18 @@ func main() {
 }
 
 func run(args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "generate" {
-		return runGenerate(args[1:], stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "generate":
+			return runGenerate(args[1:], stderr)
+		case "growth":
+			return runGrowth(args[1:], stdout, stderr)
+		}
 	}
 	flags := flag.NewFlagSet("cases", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	repeat := flags.Int("repeat", 3, "how often an order is solved; the median time is reported")
+	only := flags.String("only", strings.Join(kinds, ","), "the kinds of cases that are solved, separated by commas")
 	var s seasonOptions
 	s.flags(flags)
 	if err := flags.Parse(args); err != nil {
@@ -46,7 +55,12 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if *repeat < 1 || flags.NArg() == 0 {
 		return errors.New("give at least 1 repetition, and directories or .tar.gz files with cases")
 	}
-	r := runner{repeat: *repeat, season: s, out: json.NewEncoder(stdout)}
+	r := runner{repeat: *repeat, only: strings.Split(*only, ","), season: s, out: json.NewEncoder(stdout)}
+	for _, kind := range r.only {
+		if !slices.Contains(kinds, kind) {
+			return fmt.Errorf("--only: %q is none of the kinds %v", kind, kinds)
+		}
+	}
 	for _, name := range flags.Args() {
 		if err := r.runAll(name); err != nil {
 			return err

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"time"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"github.com/allot-engine/allot/solver"
 )
 
@@ -34,6 +36,7 @@ type result struct {
 	Refreshes    int      `json:"refreshes,omitempty"`               // of prices
 	Refresh      float64  `json:"microseconds_of_refresh,omitempty"` // the slowest
 	Microseconds float64  `json:"microseconds"`
+	CPU          float64  `json:"cpu_microseconds,omitempty"` // of processors, where the system tells it
 	Contradicted string   `json:"contradicted,omitempty"`
 }
 
@@ -51,6 +54,8 @@ type summary struct {
 	P50          float64  `json:"microseconds_p50"`
 	P99          float64  `json:"microseconds_p99"`
 	Max          float64  `json:"microseconds_max"`
+	CPU99        *float64 `json:"cpu_microseconds_p99,omitempty"`
+	MaxCPU       *float64 `json:"cpu_microseconds_max,omitempty"`
 	MeanGap      *float64 `json:"gap_mean,omitempty"`
 	MaxGap       *float64 `json:"gap_max,omitempty"`
 	MeanAbove    *float64 `json:"above_optimum_mean,omitempty"`
@@ -62,6 +67,7 @@ type summary struct {
 // A runner runs cases and remembers what they came to.
 type runner struct {
 	repeat       int
+	only         []string // kinds
 	season       seasonOptions
 	out          *json.Encoder
 	cases        int
@@ -71,6 +77,9 @@ type runner struct {
 
 // notSolved is the status of a case of a kind that this command cannot solve. It never counts as a success.
 const notSolved = "not solved"
+
+// kinds are the folders of cases that this command knows.
+var kinds = []string{"order", "order_large", "batch", "batch_large", "season"}
 
 func (r *runner) runAll(name string) error {
 	files, err := readSet(name)
@@ -96,24 +105,23 @@ func (r *runner) runAll(name string) error {
 	}
 	for i := range files {
 		f := &files[i]
-		var res result
-		switch kind := f.kind(); kind {
-		case "order", "order_large", "batch", "batch_large", "season":
-			if solve == nil {
-				return fmt.Errorf("%s: no ratecard.json", name)
-			}
-			switch kind {
-			case "order", "order_large":
-				res, err = r.order(f, solve)
-			case "batch", "batch_large":
-				res, err = r.batch(f, solve.card)
-			default:
-				res, err = r.runSeason(f, solve.card)
-			}
-			res.File, res.Kind = f.name, kind
-		default:
+		kind := f.kind()
+		if !slices.Contains(r.only, kind) {
 			continue
 		}
+		if solve == nil {
+			return fmt.Errorf("%s: no ratecard.json", name)
+		}
+		var res result
+		switch kind {
+		case "order", "order_large":
+			res, err = r.order(f, solve)
+		case "batch", "batch_large":
+			res, err = r.batch(f, solve.card)
+		default:
+			res, err = r.runSeason(f, solve.card)
+		}
+		res.File, res.Kind = f.name, kind
 		if err != nil {
 			return err
 		}
@@ -143,15 +151,18 @@ func (r *runner) order(f *file, s *orderSolver) (result, error) {
 	carriers := s.card.carriersOf(&o)
 	var plan solver.Plan
 	var cert solver.Certificate
-	took := make([]float64, r.repeat)
+	took, cpu := make([]float64, r.repeat), make([]float64, r.repeat)
+	runtime.LockOSThread() // whose time is told
 	for i := range took {
-		start := time.Now()
+		start, busy := time.Now(), cputime.Thread()
 		plan, cert = s.solve(&o, carriers)
-		took[i] = float64(time.Since(start).Nanoseconds()) / 1000
+		cpu[i], took[i] = microseconds(cputime.Thread()-busy), microseconds(time.Since(start))
 	}
+	runtime.UnlockOSThread()
 	slices.Sort(took)
+	slices.Sort(cpu)
 	res := result{
-		Lines: len(o.Lines), Warehouses: len(o.Warehouses), Status: cert.Status.String(), Microseconds: took[len(took)/2],
+		Lines: len(o.Lines), Warehouses: len(o.Warehouses), Status: cert.Status.String(), Microseconds: took[len(took)/2], CPU: cpu[len(cpu)/2],
 	}
 	planned := cert.Status == solver.Optimal || cert.Status == solver.Bounded
 	if planned {
@@ -170,6 +181,8 @@ func (r *runner) order(f *file, s *orderSolver) (result, error) {
 	}
 	return res, nil
 }
+
+func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
 // compare fills in what follows from the optimum that a case states, and what it contradicts.
 func (res *result) compare(stated string, optimum *int64) {
@@ -249,7 +262,7 @@ func (r *runner) summary() []summary {
 
 func summarize(kind string, lines, warehouses int, results []*result) summary {
 	s := summary{Summary: kind, Lines: lines, Warehouses: warehouses, Cases: len(results)}
-	var took, gaps, above, closed, refresh []float64
+	var took, cpu, gaps, above, closed, refresh []float64
 	for _, res := range results {
 		switch res.Status {
 		case notSolved:
@@ -267,6 +280,9 @@ func summarize(kind string, lines, warehouses int, results []*result) summary {
 			s.Contradicted++
 		}
 		took = append(took, res.Microseconds)
+		if res.CPU > 0 {
+			cpu = append(cpu, res.CPU)
+		}
 		if res.Closed != nil {
 			closed, refresh = append(closed, *res.Closed), append(refresh, res.Refresh)
 		}
@@ -279,6 +295,11 @@ func summarize(kind string, lines, warehouses int, results []*result) summary {
 	}
 	slices.Sort(took)
 	s.P50, s.P99, s.Max = quantile(took, 50), quantile(took, 99), quantile(took, 100)
+	if len(cpu) > 0 {
+		slices.Sort(cpu)
+		at99, most := quantile(cpu, 99), quantile(cpu, 100)
+		s.CPU99, s.MaxCPU = &at99, &most
+	}
 	s.MeanGap, s.MaxGap = meanAndMax(gaps)
 	s.MeanAbove, s.MaxAbove = meanAndMax(above)
 	s.MeanClosed, _ = meanAndMax(closed)

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/allot-engine/allot/bench"
@@ -50,12 +51,12 @@ func measureReplay(ctx context.Context, m *measurement) error {
 		}
 		var rates, cpu []float64
 		for range restarts {
-			spent := bench.ProcessCPU()
+			spent := cputime.Process()
 			rate, err := replay(dir, events)
 			if err := errors.Join(err, ctx.Err()); err != nil {
 				return err
 			}
-			rates, cpu = append(rates, rate), append(cpu, float64(bench.ProcessCPU()-spent)/float64(events))
+			rates, cpu = append(rates, rate), append(cpu, float64(cputime.Process()-spent)/float64(events))
 		}
 		m.report("replay of "+life.name, "cpu ns/event", cpu)
 		m.atLeast("events replayed a second, "+life.name, 1e6, rates)
@@ -68,12 +69,12 @@ func measureReplay(ctx context.Context, m *measurement) error {
 		}
 		var seconds, used []float64
 		for range restarts {
-			spent := bench.ProcessCPU()
+			spent := cputime.Process()
 			took, err := restart(dir, m.holds)
 			if err := errors.Join(err, ctx.Err()); err != nil {
 				return err
 			}
-			seconds, used = append(seconds, took.Seconds()), append(used, (bench.ProcessCPU()-spent).Seconds())
+			seconds, used = append(seconds, took.Seconds()), append(used, (cputime.Process()-spent).Seconds())
 		}
 		m.report("restart from a snapshot, and closing again", "cpu s", used)
 		m.atMost(fmt.Sprintf("seconds to be back with %d open holds, from a snapshot", m.holds), 5, seconds)

@@ -11,10 +11,11 @@ import (
 // The group minimizes its cost within local capacities: what its orders take now, and what is left. With prices this is the same as minimizing the sum of priced costs and of what stays unused of the local
 // capacities, at their prices; all of these are at least 0 above the orders' least priced costs, which bounds well.
 type grouping struct {
-	local   map[int32]int32 // counter to local counter
-	price   []int64         // [local]
-	left    []int64         // [local] capacity
-	could   []int64         // [local] the most that the orders still to decide can take
+	local   []int32 // [counter] local counter, -1: none
+	counter []int32 // [local]
+	price   []int64 // [local]
+	left    []int64 // [local] capacity
+	could   []int64 // [local] the most that the orders still to decide can take
 	orders  []groupOrder
 	options []option
 	terms   []term // local counters
@@ -42,17 +43,20 @@ type option struct {
 // solve returns how the group becomes cheaper; nil when it found no way within the number of partial decisions. Noise
 // from 0 to heat is added to the cost of every plan.
 func (g *grouping) solve(s *search, group []int32, nodes int, heat int64, seed uint64) []move {
-	if g.local == nil {
-		g.local = map[int32]int32{}
+	for len(g.local) < len(s.capacity) {
+		g.local = append(g.local, -1)
 	}
-	clear(g.local)
-	g.price, g.left, g.could = g.price[:0], g.left[:0], g.could[:0]
+	for _, c := range g.counter {
+		g.local[c] = -1
+	}
+	g.counter, g.price, g.left, g.could = g.counter[:0], g.price[:0], g.left[:0], g.could[:0]
 	g.orders, g.options, g.terms, g.reach = g.orders[:0], g.options[:0], g.terms[:0], g.reach[:0]
 	id := func(c int32) int32 {
-		n, ok := g.local[c]
-		if !ok {
+		n := g.local[c]
+		if n < 0 {
 			n = int32(len(g.price))
 			g.local[c] = n
+			g.counter = append(g.counter, c)
 			g.price = append(g.price, s.price[c])
 			g.could = append(g.could, 0)
 			g.left = append(g.left, s.room[c])
@@ -61,13 +65,8 @@ func (g *grouping) solve(s *search, group []int32, nodes int, heat int64, seed u
 	}
 	var now int64 // priced cost above the least
 	for _, o := range group {
-		for i := range s.pools[o] {
-			for _, t := range s.pools[o][i].terms {
-				n := id(t.counter)
-				if int32(i) == s.chosen[o] {
-					g.left[n] += int64(t.amount)
-				}
-			}
+		for _, t := range s.pools[o][s.chosen[o]].terms {
+			g.left[id(t.counter)] += int64(t.amount)
 		}
 	}
 	// What all orders together cannot take is no loss.
@@ -80,7 +79,7 @@ func (g *grouping) solve(s *search, group []int32, nodes int, heat int64, seed u
 			}
 			fits := true
 			for _, t := range s.pools[o][i].terms {
-				n := g.local[t.counter]
+				n := id(t.counter)
 				fits = fits && int64(t.amount) <= g.left[n]
 				g.terms = append(g.terms, term{n, t.amount})
 			}

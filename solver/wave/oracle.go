@@ -40,6 +40,7 @@ type worker struct {
 	pooling pooling
 	group   grouping
 	chain   chaining
+	kept    []bool
 }
 
 // A pick is a shipment within an order: a group and one of its variants.

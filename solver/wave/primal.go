@@ -30,16 +30,50 @@ func (s *search) primal() {
 	s.parallel(func(w *worker, o int) { s.pools[o] = w.pool(o, keep, nodes) })
 	s.room = slices.Clone(s.capacity)
 	s.rng = rand.New(rand.NewPCG(s.opt.Seed, 1))
-	s.construct()
+	s.construct(false)
 	s.polish()
-	s.improve()
+	s.improve(s.opt.Rounds)
 	s.polish()
+	s.restart()
+}
+
+// restart tries small waves again from other first decisions: there a single order that found no room counts for much,
+// and where it went wrong at first the improvement seldom mends it.
+func (s *search) restart() {
+	const most, starts, part = 100, 8, 4
+	if len(s.orders) > most || s.opt.Rounds < 0 {
+		return
+	}
+	best, bestCost := make([]choice, len(s.orders)), infinite
+	keep := func() {
+		if c := s.cost(); c < bestCost {
+			bestCost = c
+			for o := range best {
+				best[o] = s.pools[o][s.chosen[o]]
+			}
+		}
+	}
+	keep()
+	for n := 0; n < starts && bestCost > s.wholeBound() && !s.stop(); n++ {
+		copy(s.room, s.capacity)
+		s.construct(true)
+		s.polish()
+		s.improve(s.opt.Rounds / part)
+		s.polish()
+		keep()
+	}
+	for o := range best {
+		s.spend(s.pools[o][s.chosen[o]].terms, -1)
+		s.adopt(o, best[o])
+		s.spend(s.pools[o][s.chosen[o]].terms, 1)
+	}
 }
 
 // construct follows the relaxation: each order takes the plan that its oracle answered most often of those that still
 // fit, or the least priced one. Orders of many units choose first, since little else can fit them in later; among
 // equals those about which the relaxation is surest. (By sureness alone the improvement ends at nearly twice the gap.)
-func (s *search) construct() {
+// With shuffle they choose in another order, in which only much greater orders come first for sure.
+func (s *search) construct(shuffle bool) {
 	const nodes = 1 << 12
 	s.chosen = make([]int32, len(s.orders))
 	first := make([]int32, len(s.orders))
@@ -63,6 +97,11 @@ func (s *search) construct() {
 				}
 			}
 			sure[o] = max(sure[o], times[o][i])
+		}
+	}
+	if shuffle {
+		for o := range units {
+			units[o] = units[o]*4 + s.rng.Int64N(4*units[o]+8)
 		}
 	}
 	slices.SortStableFunc(first, func(a, b int32) int {
@@ -146,7 +185,7 @@ func (s *search) regret(o int32) int64 {
 // out what they find one after the other, so the result does not depend on the workers.
 //
 // Noise on the cost of plans, less in every round, leads out of dead ends; the best decision seen is kept.
-func (s *search) improve() {
+func (s *search) improve(rounds int) {
 	const (
 		hot, cold = 0.03, 0.0006 // the noise, in parts of what an order costs
 		still     = 0.2          // the last rounds go without
@@ -162,7 +201,6 @@ func (s *search) improve() {
 	typical := max(0, float64(s.bound)/float64(len(s.orders)))
 	s.push = 1 + int64(typical*push)
 	best, bestCost := slices.Clone(s.chosen), s.cost()
-	rounds := s.opt.Rounds
 	for round := 0; round < rounds && bestCost > s.wholeBound() && !s.stop(); round++ {
 		heat := int64(0)
 		if at := float64(round) / float64(rounds) / (1 - still); at < 1 {
@@ -262,11 +300,11 @@ func (s *search) carry(chain []move) bool {
 // list notes who takes of each counter.
 func (s *search) list() {
 	seed := s.rng.Uint64()
-	s.parallel(func(_ *worker, o int) {
-		s.loses[o] = s.loses[o][:0]
-		for _, t := range s.pools[o][s.chosen[o]].terms {
+	s.parallel(func(w *worker, o int) {
+		s.loses[o] = w.losses(o, s.loses[o])
+		for i, t := range s.pools[o][s.chosen[o]].terms {
 			at := seed + uint64(o)<<32 + uint64(t.counter)
-			s.loses[o] = append(s.loses[o], s.loss(o, t.counter)+noise(s.push, &at))
+			s.loses[o][i] += noise(s.push, &at)
 		}
 	})
 	for c := range s.users {
@@ -363,31 +401,45 @@ type user struct {
 	lose  int64
 }
 
-// loss estimates what an order loses without a counter: a plan that would have to push others out counts for more.
-func (s *search) loss(o int, counter int32) int64 {
+// losses estimates what an order loses without each counter that its plan takes of, plan by plan, the least priced
+// first: one that would have to push others out counts for more.
+func (w *worker) losses(o int, dst []int64) []int64 {
+	s := w.s
 	pool := s.pools[o]
 	have := &pool[s.chosen[o]]
-	least := infinite
-next:
+	dst = dst[:0]
+	for range have.terms {
+		dst = append(dst, infinite)
+	}
 	for i := range pool {
 		p := &pool[i]
 		lose := p.priced - have.priced
-		if lose >= least {
+		if len(dst) == 0 || lose >= slices.Max(dst) {
 			break
 		}
+		// Both have their counters in ascending order.
+		w.kept = sized(w.kept, len(dst)) // of have's counters, those that p takes of too
+		at := 0
 		for _, t := range p.terms {
-			if t.counter == counter {
-				continue next
+			for at < len(have.terms) && have.terms[at].counter < t.counter {
+				at++
 			}
-		}
-		for _, t := range p.terms {
-			if int64(t.amount) > s.room[t.counter]+taken(have.terms, t.counter) {
+			left := s.room[t.counter]
+			if at < len(have.terms) && have.terms[at].counter == t.counter {
+				left += int64(have.terms[at].amount)
+				w.kept[at] = true
+			}
+			if int64(t.amount) > left {
 				lose += s.push
 			}
 		}
-		least = min(least, lose)
+		for j := range dst {
+			if !w.kept[j] {
+				dst[j] = min(dst[j], lose)
+			}
+		}
 	}
-	return least
+	return dst
 }
 
 // pull puts some orders that hold a counter on the heap.
