@@ -337,7 +337,10 @@ func (sc *Scratch) singleOfFew(best *chosen, c *content) (found bool) {
 		for ; word != 0; word &= word - 1 {
 			w := int32(i*64 + bits.TrailingZeros64(word))
 			if view := sc.row.viewOf[w]; view >= 0 && floors[view] != noFloor && (sc.only < 0 || sc.only == w) && sc.hasAll(c, w) {
-				own := sc.own(c, w)
+				own := sc.e.sites[w].of(c) // as sc.own, without a call
+				if sc.shadow != nil {
+					own += sc.shadow.units(c.items, w)
+				}
 				floor := own + sc.row.money(floors[view]) + c.cartons
 				sc.shortlist = append(sc.shortlist, candidate{floor: floor, own: own, warehouse: w})
 				if floor < sc.shortlist[first].floor {
