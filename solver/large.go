@@ -210,6 +210,14 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 		return row, false
 	}
 	row.steps = c.Steps[:steps]
+	row.price = make([]int64, steps)
+	low := infinite
+	for i := steps - 1; i >= 0; i-- {
+		low = min(low, r.Steps[i].Cost)
+		row.price[i] = low
+	}
+	row.steps, row.price = fewer(row.steps, row.price)
+	steps = len(row.steps)
 	row.volumes = make([]int64, steps)
 	for i, upper := range row.steps {
 		row.volumes[i] = math.MaxInt64
@@ -219,12 +227,6 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 		if r.Volume > 0 {
 			row.volumes[i] = min(row.volumes[i], r.Volume)
 		}
-	}
-	row.price = make([]int64, steps)
-	low := infinite
-	for i := steps - 1; i >= 0; i-- {
-		low = min(low, r.Steps[i].Cost)
-		row.price[i] = low
 	}
 	// One more of weight costs about rise/run. Weight and volume both count for at most the billable weight, and so
 	// does any mean of them; take the one that says most.
@@ -274,13 +276,27 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	return row, true
 }
 
+// fewer leaves out every step whose price is that of the next, which holds more.
+func fewer(steps, price []int64) (few, prices []int64) {
+	few, n := make([]int64, 0, len(steps)), 0
+	for i := range steps {
+		if i == len(steps)-1 || price[i] != price[i+1] {
+			few, price[n] = append(few, steps[i]), price[i]
+			n++
+		}
+	}
+	return few, price[:n]
+}
+
 // level chooses one size of every line of a site that serves for all its rows.
 func (s *large) level(site *largeSite) {
 	site.size = make([]int64, len(site.lines))
 	var weight, volume, divisor int64
 	steps := 0
 	for i := range site.rows {
-		divisor, steps = max(divisor, site.rows[i].divisor), max(steps, len(site.rows[i].steps))
+		own := site.rows[i].steps
+		last, _ := slices.BinarySearch(s.p.Columns.Steps, own[len(own)-1])
+		divisor, steps = max(divisor, site.rows[i].divisor), max(steps, last+1)
 	}
 	for _, l := range site.lines {
 		weight += s.weight[l]
@@ -296,16 +312,17 @@ func (s *large) level(site *largeSite) {
 			byWeight, byVolume, scale = divisor, 1, 2*divisor
 		}
 	}
+	upper := s.p.Columns.Steps
 	least := func(step int) int64 {
 		price := infinite
 		for i := range site.rows {
-			if r := &site.rows[i]; step < len(r.price) {
-				price = min(price, r.price[step])
+			r := &site.rows[i]
+			if at, _ := slices.BinarySearch(r.steps, upper[step]); at < len(r.price) {
+				price = min(price, r.price[at])
 			}
 		}
 		return price
 	}
-	upper := s.p.Columns.Steps
 	first, _ := slices.BinarySearch(upper[:steps], upper[steps-1]/levelFrom)
 	rise, run := least(steps-1)-least(first), upper[steps-1]-upper[first]
 	flat := rise <= 0 || run <= 0 || !fits63(rise, upper[steps-1], divisor)
