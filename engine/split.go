@@ -144,7 +144,7 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 }
 
 // The sizes of search for orders with columns: exact ones, and ones beside which offers are still asked for, of which those
-// in several parcels take some 10 µs each. They hold a decision of 50 lines to about 100 ms.
+// in several parcels take some 10 µs each. They hold decisions of 30 lines below 100 ms.
 const (
 	columnStates = 1 << 18
 	askedStates  = 1 << 16
