@@ -182,8 +182,8 @@ func worthColumns(p *solver.Problem) bool {
 	return false
 }
 
-// columnsOf returns the columns of a problem for sc.sources, or nil where they would not hold.
-func (sc *Scratch) columnsOf(p *solver.Problem) *solver.Columns {
+// columnsOf returns the columns of sc.items from sc.sources, or nil where they would not hold.
+func (sc *Scratch) columnsOf() *solver.Columns {
 	e, snap := sc.e, sc.e.snap
 	if len(snap.Boxes) == 0 || len(snap.Boxes) > maxColumnBoxes {
 		return nil

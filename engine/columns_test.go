@@ -35,9 +35,9 @@ func costlier(src *network.Source) {
 func TestColumnsAreFloorsOfOffers(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	orders := 30
+	orders := 15
 	if testing.Short() {
-		orders = 8
+		orders = 4
 	}
 	offers, exact := 0, 0
 	for i, cfg := range []enginetest.Config{
@@ -92,5 +92,55 @@ func TestColumnsAreFloorsOfOffers(t *testing.T) {
 	}
 	if exact*5 < offers {
 		t.Errorf("only %d of %d offers are told exactly", exact, offers)
+	}
+}
+
+// With columns a decision is the same, to the last tie, as by asking for every offer.
+func TestColumnsChangeNoDecision(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	orders := 25
+	if testing.Short() {
+		orders = 6
+	}
+	exact, floors := 0, 0
+	for i, cfg := range []enginetest.Config{
+		{Lines: -13, Warehouses: 40, Services: 12, Policy: network.PolicySource{MaxShipments: 4}},
+		{Lines: -13, Warehouses: 40, Services: 8, Prices: true, Capacity: true, Policy: network.PolicySource{MaxShipments: 5, SplitCost: units.Cent}},
+		{Lines: -12, Warehouses: 60, Services: 8, Classes: true, Prices: true, Promised: 100, Policy: network.PolicySource{Late: "allow"}},
+		{Lines: -9, Warehouses: 25, Services: 6, Prices: true, Policy: network.PolicySource{SplitLines: true, MaxShipments: 4}},
+	} {
+		cfg.Seed, cfg.Stocked, cfg.SKUs, cfg.Places = seed+uint64(i), 55, 60, 30
+		w := enginetest.New(cfg)
+		defer w.Close()
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		sc, ask := w.Engine.NewScratch(), w.Engine.NewScratch()
+		ask.AskOnly()
+		for n := range orders {
+			o, now := w.Order(rng, n*40_009)
+			var with, without engine.Decision
+			if err := w.Engine.Decide(w.Stock, &o, now, sc, &with); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Engine.Decide(w.Stock, &o, now, ask, &without); err != nil {
+				t.Fatal(err)
+			}
+			if columned, all := sc.Columned(); all {
+				exact++
+			} else if columned {
+				floors++
+			}
+			a, b := &with.Certificate, &without.Certificate
+			if with.Outcome != without.Outcome || a.Bound > without.Cost || b.Bound > with.Cost {
+				t.Fatalf("world %d, order %d: %v at %v with %+v; by asking %v at %v with %+v", i, n, with.Outcome, with.Cost, *a, without.Outcome, without.Cost, *b)
+			}
+			if a.Status == engine.Optimal && b.Status == engine.Optimal && (with.Cost != without.Cost || planText(&with) != planText(&without)) {
+				t.Fatalf("world %d, order %d: %v %s; by asking %v %s", i, n, with.Cost, planText(&with), without.Cost, planText(&without))
+			}
+		}
+	}
+	t.Logf("%d decisions by exact columns, %d by floors", exact, floors)
+	if exact == 0 || floors == 0 {
+		t.Error("no decision had exact columns, or none had floors")
 	}
 }

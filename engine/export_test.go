@@ -139,7 +139,7 @@ func (e *Engine) CompareColumns(stock *StockView, order *Order, now units.Instan
 		return 0, 0, "", nil
 	}
 	p := sc.pose(math.MaxInt32)
-	c := sc.columnsOf(p)
+	c := sc.columnsOf()
 	if c == nil {
 		return 0, 0, "", nil
 	}
@@ -183,6 +183,15 @@ func (e *Engine) CompareColumns(stock *StockView, order *Order, now units.Instan
 		}
 	}
 	return offers, exact, "", nil
+}
+
+// AskOnly has decisions ask for every offer, and make no columns.
+func (sc *Scratch) AskOnly() { sc.asksOnly = true }
+
+// Columned tells whether the latest split search had columns, and whether they were exact.
+func (sc *Scratch) Columned() (any, exact bool) {
+	c := sc.problem.Columns
+	return c != nil, c != nil && c.Exact
 }
 
 // SharedRows returns how many rows of lanes some places have between them, and the first place, if any, whose row is not

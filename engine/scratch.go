@@ -83,6 +83,7 @@ type Scratch struct {
 	stopped    bool // Stop said so during this decision
 
 	columns   columns
+	asksOnly  bool // makes no columns; for tests, which compare
 	problem   solver.Problem
 	floor     func(w int, take []int32) (int64, bool) // floorTake
 	solver    solver.Scratch

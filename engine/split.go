@@ -126,8 +126,8 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 		return
 	}
 	p := sc.pose(maxShipments)
-	if worthColumns(p) {
-		if c := sc.columnsOf(p); c != nil {
+	if !sc.asksOnly && worthColumns(p) {
+		if c := sc.columnsOf(); c != nil {
 			p.Columns, p.Floor, p.MaxStates = c, nil, askedStates
 			if c.Exact {
 				p.MaxStates = columnStates
