@@ -81,6 +81,7 @@ type largeRow struct {
 	measure []int64 // by position in the site's lines: weight, volume, or both
 	most    []int64 // [step] the most measure of it
 	order   []int32 // positions by profit over measure, as last seen
+	takes   uint64  // lines that may go this way
 	size    []int64 // by position in the site's lines; a content of step s has at most full[s] in all
 	conj    []int64 // [step] least of price less size over this step and all later ones
 	level   []int64 // [step] likewise, with the sizes of the site
@@ -189,7 +190,7 @@ func (s *large) site(w int) {
 			least := infinite
 			for i := range site.rows {
 				r := &site.rows[i]
-				if step := r.stepOf(0, s.weight[l], s.volume[l]); step < len(r.steps) {
+				if step := r.stepOf(0, s.weight[l], s.volume[l]); step < len(r.steps) && r.takes>>l&1 != 0 {
 					least = min(least, r.price[step])
 				}
 			}
@@ -231,8 +232,11 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	row := largeRow{divisor: divisor}
 	var weight, volume int64
 	for _, l := range site.lines {
-		weight += s.weight[l]
-		volume += s.volume[l]
+		if r.takes(int(l)) {
+			row.takes |= 1 << l
+			weight += s.weight[l]
+			volume += s.volume[l]
+		}
 	}
 	reach, _ := slices.BinarySearch(c.Steps, billable(weight, volume, divisor))
 	steps := min(reach+1, len(r.Steps), len(c.Steps))
@@ -243,18 +247,23 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 		return row, false
 	}
 	row.steps = c.Steps[:steps]
+	row.price = make([]int64, steps)
+	low := infinite
+	for i := steps - 1; i >= 0; i-- {
+		low = min(low, r.Steps[i].Cost)
+		row.price[i] = low
+	}
+	row.steps, row.price = fewer(row.steps, row.price)
+	steps = len(row.steps)
 	row.volumes = make([]int64, steps)
 	for i, upper := range row.steps {
 		row.volumes[i] = math.MaxInt64
 		if divisor > 0 && upper < math.MaxInt64/divisor {
 			row.volumes[i] = upper * divisor
 		}
-	}
-	row.price = make([]int64, steps)
-	low := infinite
-	for i := steps - 1; i >= 0; i-- {
-		low = min(low, r.Steps[i].Cost)
-		row.price[i] = low
+		if r.Volume > 0 {
+			row.volumes[i] = min(row.volumes[i], r.Volume)
+		}
 	}
 	// One more of weight costs about rise/run. Weight and volume both count for at most the billable weight, and so
 	// does any mean of them; take the one that says most.
@@ -273,7 +282,9 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	}
 	for i, l := range site.lines {
 		row.measure = append(row.measure, measure(l))
-		row.order = append(row.order, int32(i))
+		if row.takes>>l&1 != 0 {
+			row.order = append(row.order, int32(i))
+		}
 	}
 	row.most = make([]int64, steps)
 	for i, upper := range row.steps {
@@ -302,13 +313,27 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	return row, true
 }
 
+// fewer leaves out every step whose price is that of the next, which holds more.
+func fewer(steps, price []int64) (few, prices []int64) {
+	few, n := make([]int64, 0, len(steps)), 0
+	for i := range steps {
+		if i == len(steps)-1 || price[i] != price[i+1] {
+			few, price[n] = append(few, steps[i]), price[i]
+			n++
+		}
+	}
+	return few, price[:n]
+}
+
 // level chooses one size of every line of a site that serves for all its rows.
 func (s *large) level(site *largeSite) {
 	site.size = make([]int64, len(site.lines))
 	var weight, volume, divisor int64
 	steps := 0
 	for i := range site.rows {
-		divisor, steps = max(divisor, site.rows[i].divisor), max(steps, len(site.rows[i].steps))
+		own := site.rows[i].steps
+		last, _ := slices.BinarySearch(s.p.Columns.Steps, own[len(own)-1])
+		divisor, steps = max(divisor, site.rows[i].divisor), max(steps, last+1)
 	}
 	for _, l := range site.lines {
 		weight += s.weight[l]
@@ -324,16 +349,17 @@ func (s *large) level(site *largeSite) {
 			byWeight, byVolume, scale = divisor, 1, 2*divisor
 		}
 	}
+	upper := s.p.Columns.Steps
 	least := func(step int) int64 {
 		price := infinite
 		for i := range site.rows {
-			if r := &site.rows[i]; step < len(r.price) {
-				price = min(price, r.price[step])
+			r := &site.rows[i]
+			if at, _ := slices.BinarySearch(r.steps, upper[step]); at < len(r.price) {
+				price = min(price, r.price[at])
 			}
 		}
 		return price
 	}
-	upper := s.p.Columns.Steps
 	first, _ := slices.BinarySearch(upper[:steps], upper[steps-1]/levelFrom)
 	rise, run := least(steps-1)-least(first), upper[steps-1]-upper[first]
 	flat := rise <= 0 || run <= 0 || !fits63(rise, upper[steps-1], divisor)
@@ -406,7 +432,7 @@ func (s *large) reduce(site *largeSite, price []int64, cutoff int64) (int64, uin
 		}
 		s.items = s.items[:0]
 		for j, l := range site.lines {
-			if profit := s.profit[j]; profit > 0 {
+			if profit := s.profit[j]; profit > 0 && q.row.takes>>l&1 != 0 {
 				s.items = append(s.items, largeItem{
 					gain: profit - q.row.size[j], profit: profit, weight: s.weight[l], volume: s.volume[l], units: int64(s.p.Quantity[l]), line: l,
 				})
