@@ -153,11 +153,13 @@ func number[T any](row *table.Row, column, unit string, parse func(string) (T, e
 }
 
 func whole(row *table.Row, column string, least int64) int64 {
-	n := number(row, column, "", func(s string) (int64, error) { return strconv.ParseInt(s, 10, 32) })
-	if row.Has(column) && n < least {
-		row.Fault(column, fmt.Sprintf("give a whole number, %d or more", least), "%d is too small", n)
-	}
-	return n
+	return number(row, column, "", func(s string) (int64, error) {
+		n, err := strconv.ParseInt(s, 10, 32)
+		if err != nil || n < least {
+			return least, fmt.Errorf("%.60q is no whole number from %d on", s, least)
+		}
+		return n, nil
+	})
 }
 
 // readPlants reads the plants with their capacities and costs.
@@ -317,7 +319,7 @@ func chunk(rates []rate) iter.Seq[[]rate] {
 const lastPlace = 10 * units.Gram
 
 // closeGaps moves the lower end of each row down to the highest upper end below it, and of the lowest ones to 0, where
-// that is no further than lastPlace. Afterwards a row holds above lo and up to hi.
+// that is no further than lastPlace. Afterwards every row holds above lo and up to hi.
 func closeGaps(rates []rate) {
 	ends := []units.Weight{0}
 	for _, r := range rates {
@@ -331,6 +333,8 @@ func closeGaps(rates []rate) {
 		}
 		if rates[i].lo-ends[at] <= lastPlace {
 			rates[i].lo = ends[at]
+		} else {
+			rates[i].lo-- // at least lo is above this
 		}
 	}
 }
