@@ -205,6 +205,9 @@ func warehousesCSV(p *problem) []byte {
 	return csvBytes(records)
 }
 
+// plenty is what a plant has of what it makes: more than any order may hold.
+const plenty = "2000000"
+
 // An orderLine is a line of orders.jsonl: an order as the API takes it.
 type orderLine struct {
 	ID          string      `json:"id"`
@@ -230,8 +233,8 @@ type point struct {
 }
 
 // goods writes the SKUs, where they lie, and the orders for them. Units of one product weigh differently from order
-// to order, so that each order has a SKU of its own. It lies where a plant can fill the order, as many units as the
-// order wants: that tells a network which plant makes what and for whom.
+// to order, so that each order has a SKU of its own. It lies, in plenty, where a plant can fill the order: that tells
+// a network which plant makes what and for whom.
 func goods(p *problem, date units.Date) (skus, stock, orders []byte) {
 	skuRows := [][]string{{"sku", "weight"}}
 	stockRows := [][]string{{"warehouse", "sku", "on_hand"}}
@@ -244,7 +247,7 @@ func goods(p *problem, date units.Date) (skus, stock, orders []byte) {
 		skuRows = append(skuRows, []string{sku, kilograms(unitWeight(o))})
 		plants := p.plantsOf(o)
 		for _, l := range plants {
-			stockRows = append(stockRows, []string{l.name, sku, strconv.FormatInt(o.quantity, 10)})
+			stockRows = append(stockRows, []string{l.name, sku, plenty})
 		}
 		if err := text.Encode(orderLine{
 			ID: o.id, Lines: []goodsLine{{sku, o.quantity}}, To: destination{TimeZone: "UTC"}, PromiseDate: date.String(), Services: p.servicesOf(o, plants),
