@@ -82,6 +82,7 @@ func (h *hand) table(dir, name string) []map[string]string {
 }
 
 func readByHand(t *testing.T, dir string) *hand {
+	t.Helper()
 	h := &hand{
 		t: t, read: map[string]*big.Rat{}, unit: map[string]*big.Rat{}, capacity: map[string]int{}, ports: map[string][]string{}, makes: map[[2]string]bool{},
 		only: map[string][]string{}, rates: map[string][]ratRate{}, services: map[string][]string{}}
