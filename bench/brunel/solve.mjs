@@ -74,11 +74,12 @@ for (const list of rates.values()) {
 }
 
 function freight(list, weight) {
-  let best = Infinity;
+  let best = { cost: Infinity };
   for (const r of list) {
     if (Math.max(weight, 1) <= r.from || weight > r.hi) continue;
     const micros = Math.max(r.least * 10_000, Math.ceil(weight / 100_000) * r.rate); // 0.1 g at a cent a kilogram is a micro
-    best = Math.min(best, Math.floor((micros + 5_000) / 10_000));
+    const cost = Math.floor((micros + 5_000) / 10_000);
+    if (cost < best.cost) best = { cost, ground: r.ground, least: micros === r.least * 10_000 };
   }
   return best;
 }
@@ -86,11 +87,9 @@ function freight(list, weight) {
 const orders = table('OrderList').slice(0, Number(flags['--first'])).map((r) => ({
   id: r['Order ID'], level: r['Service Level'], customer: r.Customer, product: r['Product ID'], quantity: Number(r['Unit quantity']), weight: micrograms(r.Weight),
 }));
-const costs = orders.map((o) => plants.map((p) => {
-  if (!p.makes.has(o.product) || (p.only && !p.only.has(o.customer))) return Infinity;
-  const carried = o.level === 'CRF' ? 0 : Math.min(Infinity, ...p.ports.map((port) => freight(rates.get(`${port} ${o.level}`) ?? [], o.weight)));
-  return o.quantity * p.unit + carried;
-}));
+const carriage = (o, p) => (o.level === 'CRF' ? { cost: 0 } : freight(p.ports.flatMap((port) => rates.get(`${port} ${o.level}`) ?? []), o.weight));
+const costs = orders.map((o) => plants.map((p) => (
+  p.makes.has(o.product) && (!p.only || p.only.has(o.customer)) ? o.quantity * p.unit + carriage(o, p).cost : Infinity)));
 if (flags['--dump']) {
   writeFileSync(flags['--dump'], costs.flatMap((row, o) => row.flatMap((c, p) => (c < Infinity ? [`${orders[o].id},${plants[p].name},${(c / 100).toFixed(2)}\n`] : []))).join(''));
 }
@@ -146,7 +145,7 @@ const answer = solve(text, { mip_rel_gap: 0, output_flag: false });
 // Duals come with the relaxation only.
 const relaxed = flags['--lp'] ? answer : solve(text.replace(/\nBinary\n[\s\S]*End$/, '\nEnd').replace(/\nBounds/, `\nBounds\n${columns.map((c) => ` 0 <= ${c} <= 1`).join('\n')}`), { output_flag: false });
 
-let total = 0, handling = 0, placed = 0, waited = 0, ground = 0, fractional = 0;
+let total = 0, handling = 0, placed = 0, waited = 0, ground = 0, least = 0, fractional = 0;
 const load = plants.map(() => 0);
 costs.forEach((row, o) => row.forEach((c, p) => {
   const x = answer.Columns[`x${o}_${p}`]?.Primal ?? 0;
@@ -156,7 +155,9 @@ costs.forEach((row, o) => row.forEach((c, p) => {
   load[p]++;
   total += c;
   handling += orders[o].quantity * plants[p].unit;
-  ground += orders[o].level !== 'CRF' && plants[p].ports.some((port) => (rates.get(`${port} ${orders[o].level}`) ?? []).some((r) => r.ground));
+  const by = carriage(orders[o], plants[p]);
+  ground += by.ground ?? false;
+  least += by.least ?? false;
 }));
 plants.forEach((p, i) => {
   if (!wait && load[i] > p.capacity) throw new Error(`${p.name} takes ${load[i]} orders, more than ${p.capacity}`);
@@ -177,6 +178,6 @@ const money = (c) => (c / 100).toFixed(2);
 console.log(JSON.stringify({
   status: answer.Status, orders: orders.length, placed, unfilled: orders.length - placed, cost: money(cost), of_placed: money(total), handling: money(handling),
   freight: money(total - handling), waiting_days: waited, bound: money(bound), gap: money(cost - bound), proven: cost === bound, fractional,
-  may_go_by_ground: ground, columns: objective.length, rows: rows.length, seconds: Number(answer.seconds.toFixed(2)), cpu_seconds: Number(answer.cpu.toFixed(2)),
+  by_ground: ground, at_minimum: least, columns: objective.length, rows: rows.length, seconds: Number(answer.seconds.toFixed(2)), cpu_seconds: Number(answer.cpu.toFixed(2)),
   relaxed_seconds: Number(relaxed.seconds.toFixed(2)), load: Object.fromEntries(plants.map((p, i) => [p.name, `${load[i]}/${p.capacity}`])),
 }));

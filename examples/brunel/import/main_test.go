@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -295,5 +296,36 @@ WhCosts.csv:4:1 WH: "B" stands twice; give each plant one cost`
 	}
 	if _, err := os.Stat(out); err == nil {
 		t.Error("something was written")
+	}
+}
+
+// What a network or a card cannot hold is said, and nothing is written.
+func TestTooMuchForANetwork(t *testing.T) {
+	tables := small()
+	var rows strings.Builder
+	for i := range 62 {
+		fmt.Fprintf(&rows, "D%d,P1,P9,0,5,DTD,$1.00,$1.00,AIR,1,x\n", i)
+	}
+	for i := range 9 { // none is always dearer than another
+		fmt.Fprintf(&rows, "E,P1,P9,0,5,DTD,$%d.00,$%d.00,AIR,1,x\n", 1+i, 20-i)
+	}
+	tables[freightRates] += rows.String()
+	out := filepath.Join(t.TempDir(), "out")
+	err := run([]string{written(t, tables), out}, io.Discard, io.Discard)
+	const want = `FreightRates.csv: the rates are of 66 lanes; leave lanes out: a network has 64 services at most
+FreightRates.csv:73: E-P1-DTD has 9 prices for one weight, of which none is always dearer; a card holds 8; leave rows out that are dearer for most weights`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant:\n%s", err, want)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("something was written")
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"one"}, {"-wait", "-1", "a", "b"}, {"-wait", "much", "a", "b"}, {"-date", "yesterday", "a", "b"}, {"-unknown"}} {
+		if err := run(args, io.Discard, io.Discard); err == nil {
+			t.Errorf("%q was taken", args)
+		}
 	}
 }

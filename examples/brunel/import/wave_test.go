@@ -214,7 +214,7 @@ func TestWaveIsTheOptimum(t *testing.T) {
 	data := published(t)
 	orders := 1_800
 	if testing.Short() {
-		orders = 1_500
+		orders = 1_100
 	}
 	x := readByHand(t, data).transport(orders)
 	for _, tc := range []struct {
@@ -223,6 +223,9 @@ func TestWaveIsTheOptimum(t *testing.T) {
 		wait units.Money
 		args []string
 	}{{"one day", penalty, 0, nil}, {"day after day", 0, 25 * units.Currency, []string{"-wait", "25"}}} {
+		if testing.Short() && tc.wait > 0 {
+			continue // many days are many places
+		}
 		cost, unfilled := x.optimum(tc.left, tc.wait)
 		w := decideAll(t, data, orders, tc.args...)
 		t.Logf("%s: %d orders for %s, %d left", tc.name, orders, w.Cost, w.Unfilled)
@@ -237,6 +240,9 @@ func TestWaveIsTheOptimum(t *testing.T) {
 
 // The whole of it, as HiGHS has proven: bench/brunel says how.
 func TestWaveAgreesWithHiGHS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the whole takes too long under the race detector")
+	}
 	data := published(t)
 	for _, tc := range []struct {
 		cost     string
