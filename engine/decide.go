@@ -27,21 +27,37 @@ func (e *Engine) Decide(stock *StockView, order *Order, now units.Instant, sc *S
 // decide searches on time, then late where the policy allows it, then for a part of the order likewise.
 func (sc *Scratch) decide(d *Decision) {
 	d.reset()
+	sc.start()
+	if !sc.plan(d) {
+		sc.refuse(d)
+	}
+	certificate := &d.Certificate
+	certificate.Scored, certificate.States, certificate.Stopped = sc.scored, sc.states, sc.stopped
+	if sc.unsettled {
+		certificate.Status = Bounded
+	}
+}
+
+// start forgets what is known about the search for an earlier order.
+func (sc *Scratch) start() {
+	sc.late, sc.scored, sc.states, sc.unsettled, sc.stopped = false, 0, 0, false, false
+}
+
+// plan is decide as far as it finds a plan, and tells whether it does.
+func (sc *Scratch) plan(d *Decision) bool {
 	policy := &sc.e.snap.Policy
-	sc.late, sc.scored = false, 0
 	if sc.search(d, policy.MaxShipments) {
-		return
+		return true
 	}
 	if sc.promised && policy.Late == network.LateAllow {
+		sc.unsettled = sc.unsettled || sc.unknown
 		sc.late = true
 		if sc.search(d, policy.MaxShipments) {
-			return
+			return true
 		}
 	}
-	if policy.Partial == network.PartialFill && sc.searchPart(d) {
-		return
-	}
-	sc.refuse(d)
+	sc.unsettled = sc.unsettled || sc.unknown
+	return policy.Partial == network.PartialFill && sc.searchPart(d)
 }
 
 // begin starts a search for sc.items: what was worked out for other items or rules no longer holds.
@@ -97,8 +113,30 @@ func (c *content) fill(id int32, items []Item, snap *network.Snapshot) {
 }
 
 // search finds the best plan for sc.items under the rules at hand and writes it to d. It reports whether there is one.
+// Prices do not decide about that: where the search with them is cut short before it meets a plan, one without them
+// follows, and what it finds pays them.
 func (sc *Scratch) search(d *Decision, maxShipments int32) bool {
+	if sc.searchPriced(d, maxShipments) {
+		return true
+	}
+	if sc.shadow == nil || !sc.unknown {
+		return false
+	}
+	defer sc.leavePricesAside()()
+	return sc.searchPriced(d, maxShipments)
+}
+
+// leavePricesAside has searches go on without prices, until what it returns is called. Plans pay them all the same.
+func (sc *Scratch) leavePricesAside() (restore func()) {
+	shadow := sc.shadow
+	sc.shadow = nil
+	return func() { sc.shadow = shadow }
+}
+
+// searchPriced is search, for prices as they are.
+func (sc *Scratch) searchPriced(d *Decision, maxShipments int32) bool {
 	sc.begin()
+	sc.unknown = false
 	best, found, candidates := sc.single(&sc.whole, unreachable)
 	d.Certificate = Certificate{Status: Optimal, Candidates: candidates, Bound: best.cost}
 	if found {
@@ -116,11 +154,14 @@ func (sc *Scratch) search(d *Decision, maxShipments int32) bool {
 
 // refuse finds out which wall the order ran into, and writes it to d.
 func (sc *Scratch) refuse(d *Decision) {
-	scored := sc.scored
+	scored, states := sc.scored, sc.states
+	restore := sc.leavePricesAside()
 	outcome := sc.wall(d)
+	restore()
 	d.reset()
 	d.Outcome = outcome
-	d.Certificate = Certificate{Status: Infeasible, Scored: scored}
+	d.Certificate = Certificate{Status: Infeasible}
+	sc.scored, sc.states = scored, states
 }
 
 func (sc *Scratch) wall(d *Decision) Outcome {
@@ -184,8 +225,11 @@ func (sc *Scratch) report(d *Decision) {
 		d.Arrival = max(d.Arrival, s.Arrival)
 		d.Late = d.Late || s.DaysLate > 0
 	}
-	d.Certificate.Scored = sc.scored
+	d.Certificate.Scored, d.Certificate.States, d.Certificate.Stopped = sc.scored, sc.states, sc.stopped
 	d.Certificate.Gap = max(0, d.Cost-d.Certificate.Bound)
+	if d.Certificate.Gap > 0 {
+		d.Certificate.Status = Bounded // where prices were left aside even the best is not known to be
+	}
 }
 
 // next appends a shipment to d, reusing what an earlier decision left there.
@@ -214,6 +258,12 @@ func (sc *Scratch) describe(s *Shipment, b *chosen) {
 	s.Parcels = append(s.Parcels, pack.parcels...)
 	s.Freight = b.offer.freight - pack.boxes
 	s.Handling = e.sites[b.warehouse].of(c)
+	if p := sc.stock.Prices; p != nil {
+		s.StockPrice, s.CapacityPrice = p.units(s.Items, b.warehouse), p.Shipment(b.warehouse, service, b.offer.ship)
+		if sc.shadow == nil { // the search left them aside
+			b.cost += s.StockPrice + s.CapacityPrice
+		}
+	}
 	s.Other = b.cost - s.Freight - s.Handling
 	s.Zone, s.Guessed = l.zone, l.guessed
 	sc.schedule(s, e.sites[b.warehouse].profile, l, b.offer.ship)

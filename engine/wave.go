@@ -56,23 +56,27 @@ type Wave struct {
 
 // DecideWave decides many orders at once: they contend for stock and for the capacity of days, and one order's best
 // warehouse may be another's only one. The sum of their costs is what is minimised, and a lower bound on it is proven
-// with Lagrangian prices; see package solver/wave.
+// with Lagrangian prices; see package solver/wave. What orders filled whole would get one after the other is
+// worked out as well, and so is a bound from what each would cost alone; the better ones are answered.
 //
 // Each order keeps the rules that it has in Decide, with these differences:
 //   - Where the policy allows lateness it is a cost like any other: an order may be late, at late_cost a day, so that others
-//     cost less, or so that it costs less itself.
+//     cost less, or so that it costs less itself. With a late_cost of 0 it is late for nothing.
 //   - Where days have a capacity a shipment may wait for a later pickup, as long as it arrives in time, or late at its
-//     price, and also because a later day is cheaper. At most MaxWavePickups are looked at.
+//     price, and also because a later day is cheaper. At most MaxWavePickups are looked at, and none after
+//     those that together have room for all orders that could want them.
 //   - PartialFill fills a line whole or leaves it; of a line of which there are not enough units anywhere, even for the
 //     order alone, those that there are count as the line. Leaving units costs their share of WaveOptions.Unfilled.
 //   - Ties between plans of equal cost may end otherwise than in Decide.
 //
 // A decision's certificate is about its order alone: what it would cost at least if it were the only one and left with the
 // first pickup that has room, as in Decide. (One that waits for a cheaper day may cost less; its bound is then a rough
-// one.) The wave's own bound stands in the Wave. An order that is refused has the outcome that it would have alone, or, where the others of the
-// wave left too little for it, OutOfStock, PromiseMissed or NotServed, and what is short in Wave.Exhausted; or LeftOut,
-// where leaving it costs less, and where All was asked and another order cannot be filled. With All and without Filled all
-// orders are refused and nothing costs anything.
+// one.) The wave's own bound stands in the Wave. An order that is refused has the outcome that it would have alone, or,
+// where the others of the wave left too little for it, OutOfStock, PromiseMissed or NotServed, and what is short in
+// Wave.Exhausted; or LeftOut, where leaving it costs less, and where All was asked and another order cannot be filled. With
+// All and without Filled all orders are refused and nothing costs anything.
+//
+// The prices of the stock view are costs like any other, and weigh against Unfilled too.
 //
 // The error is a *faults.Error that lists everything malformed about all orders, each field behind its order's position:
 // orders[3].lines[0].sku. Stock and capacity are read once, in the beginning. The answer depends on the arguments alone,
@@ -85,11 +89,11 @@ func (e *Engine) DecideWave(stock *StockView, orders []Order, now units.Instant,
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
 	r := &waveRun{e: e, stock: stock, asked: orders, now: now, opt: opt, orders: make([]waveOrder, len(orders))}
-	r.seats = newSeats(e, 4*opt.Workers)
+	r.seats = newSeats(e, 4*opt.Workers, opt.Stop)
 	if err := r.resolveAll(); err != nil {
 		return nil, err
 	}
-	if opt.All && slices.ContainsFunc(r.orders, func(o waveOrder) bool { return !o.whole }) {
+	if opt.All && slices.ContainsFunc(r.orders, func(o waveOrder) bool { return !o.whole && o.proof.Status != Bounded }) {
 		return r.none(nil), nil
 	}
 	r.columns()
@@ -117,6 +121,7 @@ type waveRun struct {
 	skus    []int32    // [column] rows
 	problem wave.Problem
 	limiter limiter
+	cut     bool  // Stop ended the last improvement
 	waits   int64 // days between the first ship date and the last one of the wave
 }
 
@@ -214,17 +219,18 @@ func (sc *Scratch) lookAlone(o *waveOrder, d *Decision) {
 	policy := &sc.e.snap.Policy
 	o.items = slices.Clone(sc.items)
 	d.reset()
-	sc.late, sc.scored = sc.mayBeLate(), 0
+	sc.start()
+	sc.late = sc.mayBeLate()
 	if sc.search(d, policy.MaxShipments) {
 		o.whole, o.outcome = true, Planned
 		o.cost, o.proof = d.Cost, d.Certificate
 		return
 	}
-	if sc.decide(d); policy.Partial != network.PartialFill {
-		o.outcome = d.Outcome
+	sc.decide(d)
+	o.outcome, o.proof = d.Outcome, d.Certificate
+	if policy.Partial != network.PartialFill {
 		return
 	}
-	o.outcome = d.Outcome
 	sc.items = append(sc.items[:0], o.items...)
 	sc.late = sc.mayBeLate()
 	sc.begin()
@@ -399,36 +405,48 @@ func (r *waveRun) price() {
 func (r *waveRun) write(result *wave.Result) *Wave {
 	w := &Wave{
 		Decisions: make([]Decision, len(r.orders)), Exhausted: make([]Constraint, len(r.orders)),
-		Bound: units.Money(result.Bound), Iterations: result.Iterations, Offers: result.Offers, Groups: result.Groups, Stopped: result.Stopped,
+		Bound: units.Money(result.Bound), Iterations: result.Iterations, Offers: result.Offers, Groups: result.Groups,
 	}
-	left := r.leftBy(result)
+	made := make([]verdict, len(r.orders))
+	r.parallel(func(_, o int) {
+		s := r.seats.take(o)
+		defer r.seats.give(s)
+		made[o].unfilled = r.orders[o].lost
+		for _, l := range result.Plans[o].Unfilled {
+			made[o].unfilled += units.Money(r.problem.Orders[o].Lines[l].Unfilled)
+		}
+		if r.sit(s, o); len(result.Plans[o].Shipments) > 0 {
+			r.plan(&made[o].decision, s, o, &result.Plans[o])
+		}
+	})
+	made = r.polish(made)
+	w.Stopped = result.Stopped || r.cut || slices.ContainsFunc(r.orders, func(o waveOrder) bool { return o.proof.Stopped })
+	left := r.leavings(made)
 	r.parallel(func(_, o int) {
 		s := r.seats.take(o)
 		defer r.seats.give(s)
 		d, of := &w.Decisions[o], &r.orders[o]
-		plan := &result.Plans[o]
-		r.sit(s, o)
-		if len(plan.Unfilled) > 0 && of.outcome == Planned {
-			d.Outcome, w.Exhausted[o] = r.reason(s, o, plan, left)
-		} else {
-			d.Outcome = of.outcome
+		*d = made[o].decision
+		if r.sit(s, o); of.outcome != Planned {
+			if len(d.Shipments) == 0 {
+				d.Outcome, d.Certificate = of.outcome, of.proof
+			}
+			return
 		}
-		if len(plan.Shipments) > 0 {
-			r.plan(d, s, o, plan)
-		} else if of.outcome == Planned {
-			d.Certificate = of.alone()
-		} else {
-			d.Certificate = Certificate{Status: Infeasible}
+		outcome := Planned
+		if lines := s.sc.leftLines(d); len(lines) > 0 {
+			outcome, w.Exhausted[o] = r.reason(s, o, lines, left)
+		}
+		if len(d.Shipments) == 0 {
+			d.Outcome, d.Certificate = outcome, of.alone()
 		}
 	})
+	w.Bound = max(w.Bound, r.boundApart())
 	for o := range w.Decisions {
-		d, of := &w.Decisions[o], &r.orders[o]
+		d := &w.Decisions[o]
 		w.Cost += d.Cost
-		w.UnfilledCost += of.lost
-		w.Bound += of.lost
-		for _, l := range result.Plans[o].Unfilled {
-			w.UnfilledCost += units.Money(r.problem.Orders[o].Lines[l].Unfilled)
-		}
+		w.UnfilledCost += made[o].unfilled
+		w.Bound += r.orders[o].lost
 		if d.Outcome != Planned || len(d.Unfilled) > 0 {
 			w.Unfilled++
 		}
@@ -440,6 +458,41 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 		w.Status = Optimal
 	}
 	return w
+}
+
+// boundApart returns what all orders cost at least if none takes anything from another, by the proofs of their own searches.
+// Of large orders these know more than the wave's solver. Nothing is known where parts may be left, or where orders may wait
+// for cheaper days than they have alone.
+func (r *waveRun) boundApart() units.Money {
+	if r.e.snap.Policy.Partial == network.PartialFill || r.waits > 0 {
+		return 0
+	}
+	sum := units.Money(0)
+	for o := range r.orders {
+		of := &r.orders[o]
+		switch {
+		case of.whole:
+			sum += min(of.proof.Bound, of.unfilled)
+		case of.proof.Status == Infeasible:
+			sum += of.unfilled
+		}
+	}
+	return sum
+}
+
+// leftLines returns the positions of the items of the order that is resolved of which a decision leaves all units, for whole
+// orders all or none.
+func (sc *Scratch) leftLines(d *Decision) (lines []int32) {
+	for l, it := range sc.items {
+		left := len(d.Shipments) == 0
+		for _, u := range d.Unfilled {
+			left = left || u.SKU == it.SKU && u.Quantity >= it.Quantity
+		}
+		if left {
+			lines = append(lines, int32(l))
+		}
+	}
+	return lines
 }
 
 // plan writes the decision of a plan. The offers are made once more: they are what they were.
@@ -459,13 +512,7 @@ func (r *waveRun) plan(d *Decision, s *seat, o int, plan *wave.Plan) {
 		sc.best = append(sc.best, chosen{warehouse: r.sites[sh.Warehouse].warehouse, content: c, offer: kept, cost: s.offers[at].cost})
 	}
 	sc.report(d)
-	d.Certificate = of.alone()
-	if d.Cost < d.Certificate.Bound { // it waits for a cheaper day
-		d.Certificate.Bound = sc.row.money(sc.row.floors[sc.speed*tiers]) + sc.row.handling
-	}
-	if d.Certificate.Gap = d.Cost - d.Certificate.Bound; d.Certificate.Gap == 0 {
-		d.Certificate.Status = Optimal
-	}
+	d.Certificate = r.certificate(sc, o, d.Cost)
 	goal, next := of.goal(), 0
 	for l, it := range of.items {
 		n := it.Quantity - goal[l].Quantity
@@ -496,7 +543,7 @@ func (r *waveRun) none(tried *Wave) *Wave {
 		d.Outcome, d.Certificate = LeftOut, of.alone()
 		switch {
 		case !of.whole && of.outcome != Planned: // what can be filled in part is left out too
-			d.Outcome, d.Certificate = of.outcome, Certificate{Status: Infeasible}
+			d.Outcome, d.Certificate = of.outcome, of.proof
 		case tried != nil && tried.Decisions[o].Outcome != Planned:
 			d.Outcome = tried.Decisions[o].Outcome
 		}
