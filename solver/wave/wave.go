@@ -3,8 +3,9 @@
 //
 // [Solve] prices every contended counter (Lagrangian multipliers), with an exact search per order as the oracle, and
 // so proves a lower bound; then it builds a feasible plan with these prices and improves small groups of orders, each
-// group exactly. [SolveNaive] is its slow and obvious twin for tiny waves. The answer depends on the problem and on
-// [Options.Seed] alone, not on the number of cores.
+// group exactly. A wave that is a flow in a network, as of single lines that contend for places, is decided at its
+// optimum instead, with the prices that prove it. [SolveNaive] is its slow and obvious twin for tiny waves. The answer
+// depends on the problem and on [Options.Seed] alone, not on the number of cores.
 package wave
 
 import (
@@ -175,8 +176,10 @@ func Solve(p *Problem, opt Options) Result {
 
 func (s *search) run() Result {
 	s.prepare()
-	s.dual()
-	s.primal()
+	if !s.solveFlow() {
+		s.dual()
+		s.primal()
+	}
 	return s.result()
 }
 
