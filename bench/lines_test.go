@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/allot-engine/allot/bench/cputime"
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
@@ -32,11 +33,11 @@ func BenchmarkLines(b *testing.B) {
 				defer runtime.UnlockOSThread()
 				decide := func(i int) {
 					o, now := w.Order(rng, i*301)
-					from := ThreadCPU()
+					from := cputime.Thread()
 					if err := w.Engine.Decide(w.Stock, &o, now, sc, &d); err != nil {
 						b.Fatal(err)
 					}
-					took = append(took, ThreadCPU()-from)
+					took = append(took, cputime.Thread()-from)
 				}
 				for i := range 50 { // until the lanes are warm
 					decide(i)
