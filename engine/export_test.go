@@ -189,7 +189,7 @@ func (e *Engine) CompareColumns(stock *StockView, order *Order, now units.Instan
 func (sc *Scratch) AskOnly() { sc.asksOnly = true }
 
 // Columned tells whether the latest split search had columns, and whether they were exact.
-func (sc *Scratch) Columned() (some, exact bool) {
+func (sc *Scratch) Columned() (columned, exact bool) {
 	c := sc.problem.Columns
 	return c != nil, c != nil && c.Exact
 }
