@@ -171,6 +171,9 @@ func (s *search) prepare() {
 	for o := range s.orders {
 		dearest = max(dearest, s.orders[o].nothing)
 	}
+	for s.shift > 0 && float64(dearest)*float64(int64(1)<<s.shift) > (1<<60)/total {
+		s.shift-- // else no price could reach what leaving an order costs, and the bound would stay below it
+	}
 	s.dearest = min(float64(dearest)*float64(int64(1)<<s.shift), (1<<60)/total)
 }
 
