@@ -152,7 +152,7 @@ type appender struct {
 func (a *appender) Append(e *ledger.Event) {
 	s := a.store
 	a.buffer = ledger.AppendEvent(a.buffer[:0], e)
-	n := s.committer.Add(a.buffer)
+	n := s.committer.AddBound(a.buffer, e.More)
 	if cap(a.buffer) > 1<<20 {
 		a.buffer = nil // one giant must not stay
 	}
