@@ -15,6 +15,7 @@ type StockView struct {
 	Words     int      // words per SKU in Stocked
 
 	Capacity Capacity // what is left of the days; nil: nothing of any day is used yet
+	Prices   *Prices  // what stock and capacity are worth for orders to come; nil: nothing
 }
 
 // Capacity answers how many more shipments a day takes. It is asked only about warehouses and services that have a
