@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -28,19 +29,19 @@ var rivals = []struct {
 	config enginetest.Config
 	coarse bool // whole dollars everywhere, so that many plans cost the same
 }{
-	{"small", enginetest.Config{Warehouses: 5, Services: 3, SKUs: 12, Stocked: 60, Lines: 3}, false},
+	{"small", enginetest.Config{Warehouses: 5, Services: 3, SKUs: 12, Stocked: 60, Lines: 3, Prices: true}, false},
 	{"late", enginetest.Config{Warehouses: 8, Services: 6, SKUs: 40, Stocked: 35, Lines: 3, Promised: 100,
 		Policy: network.PolicySource{Late: "allow", LateCost: 2 * units.Currency}}, false},
-	{"full days", enginetest.Config{Warehouses: 12, Services: 8, SKUs: 30, Stocked: 50, Lines: 3, Capacity: true, Classes: true}, false},
+	{"full days", enginetest.Config{Warehouses: 12, Services: 8, SKUs: 30, Stocked: 50, Lines: 3, Capacity: true, Classes: true, Prices: true}, false},
 	{"carbon", enginetest.Config{Warehouses: 20, Services: 12, SKUs: 100, Stocked: 40, Lines: 2, Carbon: true}, false},
-	{"cheap splits", enginetest.Config{Warehouses: 15, Services: 9, SKUs: 30, Stocked: 30, Lines: 3, Classes: true, Carbon: true,
+	{"cheap splits", enginetest.Config{Warehouses: 15, Services: 9, SKUs: 30, Stocked: 30, Lines: 3, Classes: true, Carbon: true, Prices: true,
 		Policy: network.PolicySource{MaxShipments: 2, SplitCost: units.Cent}}, false},
 	{"scarce", enginetest.Config{Warehouses: 40, Services: 12, SKUs: 200, Stocked: 5, Lines: 3}, false},
 	{"usual", enginetest.Config{Warehouses: 50, Services: 12, SKUs: 500, Stocked: 50, Lines: 2}, false},
-	{"many", enginetest.Config{Warehouses: 60, Services: 12, SKUs: 100, Stocked: 100, Lines: 1, Capacity: true, Classes: true}, false},
+	{"many", enginetest.Config{Warehouses: 60, Services: 12, SKUs: 100, Stocked: 100, Lines: 1, Capacity: true, Classes: true, Prices: true}, false},
 	{"ties", enginetest.Config{Warehouses: 25, Services: 12, SKUs: 60, Stocked: 40, Lines: 2,
 		Policy: network.PolicySource{OnTime: 5_000, SplitCost: units.Currency}}, true},
-	{"late ties", enginetest.Config{Warehouses: 18, Services: 9, SKUs: 60, Stocked: 20, Lines: 3, Classes: true,
+	{"late ties", enginetest.Config{Warehouses: 18, Services: 9, SKUs: 60, Stocked: 20, Lines: 3, Classes: true, Prices: true,
 		Policy: network.PolicySource{OnTime: 10_000, Late: "allow", LateCost: units.Currency, SplitCost: units.Currency}}, true},
 }
 
@@ -145,6 +146,26 @@ func TestNaiveComparisonCanFail(t *testing.T) {
 		t.Run(slip.name, func(t *testing.T) {
 			t.Parallel()
 			noticed(t, newPair(t, base, 1, false, slip.make)) // a seed under which the rounding of sides matters to some SKUs
+		})
+	}
+	for name, leaveOut := range map[string]func(*naive.Stock){
+		"units have no prices": func(s *naive.Stock) { s.UnitPrices = nil },
+		"a shipment pays by the warehouse alone": func(s *naive.Stock) {
+			maps.DeleteFunc(s.SlotPrices, func(at naive.Slot, _ float64) bool { return at.Service != "" })
+		},
+		"a shipment pays by the service alone": func(s *naive.Stock) {
+			maps.DeleteFunc(s.SlotPrices, func(at naive.Slot, _ float64) bool { return at.Service == "" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := base
+			cfg.Prices = true
+			p := newPair(t, cfg, 1, false, nil)
+			stock := NaiveStock(p.world, p.world.Stock)
+			leaveOut(&stock)
+			p.naive = must(naive.New(p.world.Source, stock))
+			noticed(t, p)
 		})
 	}
 	t.Run("of equal warehouses the last wins", func(t *testing.T) {

@@ -197,7 +197,36 @@ func NaiveStock(w *enginetest.World, view *engine.StockView) naive.Stock {
 		}
 		stock.Units[id] = at
 	}
+	pricesToNaive(&stock, w.Snapshot, view.Prices)
 	return stock
+}
+
+// pricesToNaive writes shadow prices as the naive version takes them: in dollars, by name, every day by itself.
+func pricesToNaive(stock *naive.Stock, snap *network.Snapshot, prices *engine.Prices) {
+	stock.UnitPrices, stock.SlotPrices = map[string]map[string]float64{}, map[naive.Slot]float64{}
+	for r := range prices.Rows() {
+		warehouse, dollars := snap.Warehouses[r.Warehouse].ID, float64(r.Price)/float64(units.Currency)
+		if r.SKU >= 0 {
+			sku := snap.SKUs.IDs[r.SKU]
+			if stock.UnitPrices[sku] == nil {
+				stock.UnitPrices[sku] = map[string]float64{}
+			}
+			stock.UnitPrices[sku][warehouse] = dollars
+			continue
+		}
+		slot := naive.Slot{Warehouse: warehouse}
+		if r.Service >= 0 {
+			slot.Service = snap.Services[r.Service].ID
+		}
+		if r.From == 0 && r.Until == 0 {
+			stock.SlotPrices[slot] = dollars
+			continue
+		}
+		for day := r.From; day <= r.Until; day++ {
+			slot.Ship = midnight(day)
+			stock.SlotPrices[slot] = dollars
+		}
+	}
 }
 
 func must[T any](v T, err error) T {

@@ -97,8 +97,30 @@ func (c *content) fill(id int32, items []Item, snap *network.Snapshot) {
 }
 
 // search finds the best plan for sc.items under the rules at hand and writes it to d. It reports whether there is one.
+// Prices do not decide about that: where the search with them is cut short before it meets a plan, one without them
+// follows, and what it finds pays them.
 func (sc *Scratch) search(d *Decision, maxShipments int32) bool {
+	if sc.searchPriced(d, maxShipments) {
+		return true
+	}
+	if sc.shadow == nil || !sc.unknown {
+		return false
+	}
+	defer sc.leavePricesAside()()
+	return sc.searchPriced(d, maxShipments)
+}
+
+// leavePricesAside has searches go on without prices, until what it returns is called. Plans pay them all the same.
+func (sc *Scratch) leavePricesAside() (restore func()) {
+	shadow := sc.shadow
+	sc.shadow = nil
+	return func() { sc.shadow = shadow }
+}
+
+// searchPriced is search, for prices as they are.
+func (sc *Scratch) searchPriced(d *Decision, maxShipments int32) bool {
 	sc.begin()
+	sc.unknown = false
 	best, found, candidates := sc.single(&sc.whole, unreachable)
 	d.Certificate = Certificate{Status: Optimal, Candidates: candidates, Bound: best.cost}
 	if found {
@@ -117,7 +139,9 @@ func (sc *Scratch) search(d *Decision, maxShipments int32) bool {
 // refuse finds out which wall the order ran into, and writes it to d.
 func (sc *Scratch) refuse(d *Decision) {
 	scored := sc.scored
+	restore := sc.leavePricesAside()
 	outcome := sc.wall(d)
+	restore()
 	d.reset()
 	d.Outcome = outcome
 	d.Certificate = Certificate{Status: Infeasible, Scored: scored}
@@ -186,6 +210,9 @@ func (sc *Scratch) report(d *Decision) {
 	}
 	d.Certificate.Scored = sc.scored
 	d.Certificate.Gap = max(0, d.Cost-d.Certificate.Bound)
+	if d.Certificate.Gap > 0 {
+		d.Certificate.Status = Bounded // where prices were left aside even the best is not known to be
+	}
 }
 
 // next appends a shipment to d, reusing what an earlier decision left there.
@@ -214,6 +241,12 @@ func (sc *Scratch) describe(s *Shipment, b *chosen) {
 	s.Parcels = append(s.Parcels, pack.parcels...)
 	s.Freight = b.offer.freight - pack.boxes
 	s.Handling = e.sites[b.warehouse].of(c)
+	if p := sc.stock.Prices; p != nil {
+		s.StockPrice, s.CapacityPrice = p.units(s.Items, b.warehouse), p.Shipment(b.warehouse, service, b.offer.ship)
+		if sc.shadow == nil { // the search left them aside
+			b.cost += s.StockPrice + s.CapacityPrice
+		}
+	}
 	s.Other = b.cost - s.Freight - s.Handling
 	s.Zone, s.Guessed = l.zone, l.guessed
 	sc.schedule(s, e.sites[b.warehouse].profile, l, b.offer.ship)

@@ -35,6 +35,9 @@ func TestDecideMatchesTheSpecification(t *testing.T) {
 		var d engine.Decision
 		outcomes := map[engine.Outcome]int{}
 		for n := range 150 {
+			if n == 75 { // the other half with prices
+				w.Stock.Prices = somePrices(t, w, rng)
+			}
 			order, now := w.Order(rng, n*7_919%2_000_000)
 			compare(t, w, sc, &d, &order, now)
 			if t.Failed() {

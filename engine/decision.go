@@ -55,6 +55,8 @@ type Shipment struct {
 	Freight            units.Money // all charges of the service for the parcels
 	Handling           units.Money // the warehouse's own cost
 	Other              units.Money // boxes, carbon, lateness, shadow prices, less clearance
+	StockPrice         units.Money // part of Other: the shadow prices of the units
+	CapacityPrice      units.Money // part of Other: the shadow prices of the warehouse's day and of the service's there
 	Zone               lanes.Zone
 	Guessed            bool // the zone is from the distance rule, not from the carrier's chart
 	Ready              units.Instant
@@ -64,6 +66,14 @@ type Shipment struct {
 	Arrival            units.Instant
 	LatestOrder        units.Instant // the last moment at which the same shipment still keeps the promise; 0 without one
 	DaysLate           int32
+}
+
+// Prices returns the shadow prices that the cost of the decision includes. Cost less Prices is what is really paid.
+func (d *Decision) Prices() (sum units.Money) {
+	for i := range d.Shipments {
+		sum += d.Shipments[i].StockPrice + d.Shipments[i].CapacityPrice
+	}
+	return sum
 }
 
 // Cost returns what the shipment costs in all.

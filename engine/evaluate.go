@@ -150,6 +150,10 @@ func (sc *Scratch) evaluate(w, s int32, items []Item, q question) evaluation {
 	}
 	term("carbon", e.carbonCost(&c, w, s, sc.place))
 	term("lateness", snap.Policy.LateCost*units.Money(ev.late))
+	if sc.shadow != nil {
+		term("stock_price", sc.shadow.units(items, w))
+		term("capacity_price", sc.shadow.Shipment(w, s, ship))
+	}
 	return ev
 }
 

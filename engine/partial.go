@@ -22,9 +22,18 @@ func (sc *Scratch) searchPart(d *Decision) bool {
 			rest = append(rest, Item{SKU: it.SKU, Quantity: n})
 		}
 	}
-	if !sc.searchSubsets(d, rest) {
+	restore := sc.leavePricesAside() // they do not choose what is filled
+	found := sc.searchSubsets(d, rest)
+	restore()
+	if !found {
 		sc.items = wanted
 		return false
+	}
+	if sc.shadow != nil {
+		sc.late = d.Late // nor whether it is late
+		if certificate := d.Certificate; !sc.search(d, policy.MaxShipments) {
+			d.Certificate = certificate
+		}
 	}
 	for _, it := range wanted {
 		left := it.Quantity
@@ -67,7 +76,8 @@ func (sc *Scratch) obtainable(it Item) int32 {
 // with the fewest units first.
 const maxSubsetLines = 8
 
-// searchSubsets plans as many units of rest as whole lines allow and leaves them in sc.items.
+// searchSubsets plans as many units of rest as whole lines allow and leaves them in sc.items. Prices must have been left
+// aside.
 func (sc *Scratch) searchSubsets(d *Decision, rest []Item) bool {
 	most := sc.e.snap.Policy.MaxShipments
 	if len(rest) > maxSubsetLines {
@@ -113,8 +123,8 @@ func (sc *Scratch) searchSubsets(d *Decision, rest []Item) bool {
 			break
 		}
 		set(mask)
-		if sc.search(d, most) && d.Cost < cost {
-			best, cost = mask, d.Cost
+		if sc.search(d, most) && d.Cost-d.Prices() < cost {
+			best, cost = mask, d.Cost-d.Prices()
 		}
 	}
 	if best == 0 {

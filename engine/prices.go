@@ -247,6 +247,19 @@ func (p *Prices) Unit(sku, warehouse int32) units.Money {
 	return s.price[at]
 }
 
+// units returns what all units of items cost in a warehouse.
+func (p *Prices) units(items []Item, warehouse int32) (sum units.Money) {
+	for _, it := range items {
+		sum += p.of(it.SKU, warehouse, it.Quantity)
+	}
+	return min(sum, maxStockPrice)
+}
+
+// of returns what a number of units of one SKU cost in a warehouse.
+func (p *Prices) of(sku, warehouse, n int32) units.Money {
+	return min(p.Unit(sku, warehouse)*units.Money(n), maxStockPrice)
+}
+
 // Shipment returns the price of a shipment that a warehouse hands to a service on a ship date, by their rows: the
 // warehouse's and the service's there, 0 where there is none.
 func (p *Prices) Shipment(warehouse, service int32, ship units.Date) (price units.Money) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
+	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/units"
 )
@@ -207,4 +208,135 @@ func FuzzReadPrices(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Prices choose where, never whether: outcome, lines that are filled and lateness are those of the same order without
+// prices, whatever the prices; and the plan, its prices aside, costs no less than without.
+func TestPricesNeverChooseWhetherAnOrderIsFilled(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	moved, partial, late := 0, 0, 0
+	for i, policy := range []network.PolicySource{
+		{Partial: "fill", MaxShipments: 2},
+		{Partial: "fill", MaxShipments: 1, Late: "allow", LateCost: units.Cent},
+		{Partial: "fill", SplitLines: true, MaxShipments: 2},
+		{MaxShipments: 3},
+	} {
+		w := enginetest.New(enginetest.Config{Seed: seed, Warehouses: 6, Services: 5, SKUs: 14, Stocked: 25, Lines: 4, Places: 40, Capacity: i%2 == 0, Policy: policy})
+		defer w.Close()
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		prices := somePrices(t, w, rng)
+		sc := w.Engine.NewScratch()
+		for n := range 150 {
+			order, now := w.Order(rng, n*7_919)
+			var without, with engine.Decision
+			w.Stock.Prices = nil
+			if err := w.Engine.Decide(w.Stock, &order, now, sc, &without); err != nil {
+				t.Fatal(err)
+			}
+			w.Stock.Prices = prices
+			if err := w.Engine.Decide(w.Stock, &order, now, sc, &with); err != nil {
+				t.Fatal(err)
+			}
+			if with.Outcome != without.Outcome || !slices.Equal(with.Unfilled, without.Unfilled) || with.Late && !without.Late {
+				t.Fatalf("policy %d, order %d: %v without %v, late %v; with prices %v without %v, late %v", i, n,
+					without.Outcome, without.Unfilled, without.Late, with.Outcome, with.Unfilled, with.Late)
+			}
+			if with.Outcome != engine.Planned {
+				continue
+			}
+			if with.Cost-with.Prices() < without.Cost || with.Cost > without.Cost+pricesOf(prices, &without) {
+				t.Fatalf("policy %d, order %d: %v of which %v prices; without prices %v, at them %v", i, n, with.Cost, with.Prices(), without.Cost, pricesOf(prices, &without))
+			}
+			if with.Certificate.Status != engine.Optimal || with.Certificate.Bound != with.Cost {
+				t.Fatalf("policy %d, order %d: %+v for %v", i, n, with.Certificate, with.Cost)
+			}
+			if with.Prices() != pricesOf(prices, &with) {
+				t.Fatalf("the decision says its prices are %v, they are %v", with.Prices(), pricesOf(prices, &with))
+			}
+			if with.Shipments[0].Warehouse != without.Shipments[0].Warehouse {
+				moved++
+			}
+			if len(with.Unfilled) > 0 {
+				partial++
+			}
+			if with.Late {
+				late++
+			}
+		}
+	}
+	t.Logf("%d orders moved, %d filled in part, %d late", moved, partial, late)
+	if moved == 0 || partial == 0 || late == 0 {
+		t.Error("prices moved nothing, or no order was filled in part or late")
+	}
+}
+
+func pricesOf(p *engine.Prices, d *engine.Decision) (sum units.Money) {
+	for _, s := range d.Shipments {
+		for _, it := range s.Items {
+			sum += p.Unit(it.SKU, s.Warehouse) * units.Money(it.Quantity)
+		}
+		sum += p.Shipment(s.Warehouse, s.Service, s.ShipDate)
+	}
+	return sum
+}
+
+func TestPricesAreTermsOfTheirOwn(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 9, Warehouses: 8, Services: 6, SKUs: 20, Stocked: 50, Lines: 3, Places: 20, Prices: true})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(2, 2))
+	sc := w.Engine.NewScratch()
+	stock, capacity, none := 0, 0, 0
+	for i := range 60 {
+		o, now := w.Order(rng, i*20_011)
+		x, err := w.Engine.Explain(w.Stock, &o, now, sc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkExplanation(t, w, x)
+		for j, b := range x.Shipments {
+			terms := map[string]units.Money{}
+			for _, term := range b.Terms {
+				terms[term.Name] = term.Amount
+			}
+			s := &x.Decision.Shipments[j]
+			if terms["stock_price"] != s.StockPrice || terms["capacity_price"] != s.CapacityPrice {
+				t.Errorf("order %d: terms %v, the shipment has %v and %v", i, b.Terms, s.StockPrice, s.CapacityPrice)
+			}
+			if _, named := terms["stock_price"]; named != (s.StockPrice != 0) {
+				t.Errorf("order %d: a price of nothing is a term: %v", i, b.Terms)
+			}
+			if s.StockPrice != 0 {
+				stock++
+			}
+			if s.CapacityPrice != 0 {
+				capacity++
+			}
+			if s.StockPrice == 0 && s.CapacityPrice == 0 {
+				none++
+			}
+		}
+	}
+	if stock == 0 || capacity == 0 || none == 0 {
+		t.Errorf("%d shipments pay for stock, %d for capacity, %d for neither", stock, capacity, none)
+	}
+}
+
+// The highest prices there may be, for the most units, forbid nothing and overflow nothing.
+func TestTheHighestPricesForbidNothing(t *testing.T) {
+	w := small(t, enginetest.Config{Policy: network.PolicySource{SplitLines: true, MaxShipments: 4}})
+	var rows []engine.PriceRow
+	for wh := range int32(4) {
+		rows = append(rows, engine.PriceRow{Warehouse: wh, SKU: 0, Service: -1, Price: engine.MaxPrice - 1}, engine.PriceRow{Warehouse: wh, SKU: -1, Service: -1, Price: engine.MaxPrice - 1})
+		w.Stock.Set(0, wh, 600)
+	}
+	o := order(engine.Line{SKU: sku(w, 0), Quantity: 900})
+	if d := decide(t, w, o); d.Outcome != engine.Planned {
+		t.Fatalf("without prices %v", d.Outcome)
+	}
+	w.Stock.Prices, _ = engine.NewPrices(w.Snapshot, rows)
+	d := decide(t, w, o)
+	if d.Outcome != engine.Planned || d.Cost <= 0 || d.Prices() <= 0 {
+		t.Errorf("%v at %v, of which %v prices", d.Outcome, d.Cost, d.Prices())
+	}
 }

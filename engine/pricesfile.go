@@ -18,8 +18,8 @@ var priceColumns = []table.Column{
 
 // ReadPrices reads a file of prices, CSV with the columns warehouse, sku, service, from, until and price, for the names
 // of a snapshot. A row with a SKU prices a unit of it in the warehouse. A row without one prices a shipment that leaves
-// the warehouse on a day from from until until, both days included, or on every day where both are empty; by the service,
-// or by any where that is empty. file names it in faults. The error is a *faults.Error with everything that is wrong.
+// the warehouse between the two days, themselves included, or on any day where both are empty; by the service, or by any
+// where that is empty. file names it in faults. The error is a *faults.Error with everything that is wrong.
 func ReadPrices(r io.Reader, file string, snap *network.Snapshot) (*Prices, error) {
 	var fl faults.List
 	t := table.Read(file, r, priceColumns, &fl)

@@ -14,7 +14,7 @@ import (
 // field named as in the API.
 func (sc *Scratch) resolve(stock *StockView, order *Order, now units.Instant) error {
 	sc.faults = faults.List{}
-	sc.stock, sc.now = stock, now
+	sc.stock, sc.shadow, sc.now = stock, stock.Prices, now
 	sc.row, sc.zone = nil, nil
 	to, known := sc.destination(order)
 	if known { // before the lines: looking them up hides the wait for what memory holds of the destination, 2 % of a decision

@@ -193,7 +193,7 @@ func (sc *Scratch) newOffer() *offer {
 // offerAt returns the best offer of one warehouse for a content and what it costs with handling, or nil if that is more
 // than limit. Stock is not looked at.
 func (sc *Scratch) offerAt(c *content, w int32, limit units.Money) (*offer, units.Money) {
-	view, own := sc.row.viewOf[w], sc.e.sites[w].of(c)
+	view, own := sc.row.viewOf[w], sc.own(c, w)
 	if view < 0 || sc.only >= 0 && sc.only != w || sc.row.money(sc.row.floorsOf(sc.speed, c.tier)[view])+c.cartons > limit-own {
 		return nil, 0
 	}
@@ -210,8 +210,8 @@ func (sc *Scratch) offerWithin(c *content, w int32, limit units.Money) (o *offer
 	switch {
 	case c.classes&^site.classes != 0:
 		return nil
-	case sc.e.carbon || site.limited && !sc.roomForAll(w):
-		o = sc.offerOwn(c, w)
+	case sc.e.carbon || site.limited && !sc.roomForAll(w) || sc.shadow != nil && len(sc.shadow.daysOf(w)) > 0:
+		o = sc.offerOwn(c, w, limit)
 	default:
 		o = sc.offerOf(c, int32(sc.row.viewOf[w]), site.profile, limit)
 	}
@@ -278,11 +278,11 @@ func (sc *Scratch) shipFrom(w, service int32) (units.Date, Constraint) {
 	return 0, why
 }
 
-// offerOwn is the best offer of a warehouse that the offer of its group does not tell: its days are filling up, or
-// its distance counts. It looks at every service by itself.
-func (sc *Scratch) offerOwn(c *content, w int32) *offer {
+// offerOwn is the best offer of a warehouse, for at most limit, that the offer of its group does not tell: its days are
+// filling up or have a price, or its distance counts. It looks at every service by itself.
+func (sc *Scratch) offerOwn(c *content, w int32, limit units.Money) *offer {
 	best := sc.newOffer()
-	best.ok, best.price = false, unreachable
+	best.ok, best.price = false, limit
 	view := int(sc.row.viewOf[w])
 	row := sc.row.lanesOf(view, len(sc.e.snap.Services))
 	for set := sc.row.views[view].services & sc.services; set != 0; set &= set - 1 {
@@ -294,12 +294,13 @@ func (sc *Scratch) offerOwn(c *content, w int32) *offer {
 		if !sc.late && int(row[s].transit) > calendar.MaxTransit(ship, sc.deadline[s], sc.e.snap.Services[s].Linehaul, sc.delivery(s)) {
 			continue
 		}
-		one := offer{price: unreachable}
+		extra := sc.e.carbonCost(c, w, s, sc.place) + sc.shadow.Shipment(w, s, ship)
+		one := offer{price: best.price - extra}
 		sc.offerBy(&one, c, s, ship, &row[s])
 		if !one.ok {
 			continue
 		}
-		one.price += sc.e.carbonCost(c, w, s, sc.place)
+		one.price += extra
 		if !best.ok || one.price < best.price || one.price == best.price && (one.arrival < best.arrival ||
 			one.arrival == best.arrival && sc.e.snap.Services[s].Rank < sc.e.snap.Services[best.service].Rank) {
 			*best = one
@@ -336,7 +337,10 @@ func (sc *Scratch) singleOfFew(best *chosen, c *content) (found bool) {
 		for ; word != 0; word &= word - 1 {
 			w := int32(i*64 + bits.TrailingZeros64(word))
 			if view := sc.row.viewOf[w]; view >= 0 && floors[view] != noFloor && (sc.only < 0 || sc.only == w) && sc.hasAll(c, w) {
-				own := sc.e.sites[w].of(c)
+				own := sc.e.sites[w].of(c) // as sc.own, without a call
+				if sc.shadow != nil {
+					own += sc.shadow.units(c.items, w)
+				}
 				floor := own + sc.row.money(floors[view]) + c.cartons
 				sc.shortlist = append(sc.shortlist, candidate{floor: floor, own: own, warehouse: w})
 				if floor < sc.shortlist[first].floor {
@@ -393,7 +397,7 @@ func (sc *Scratch) singleOfGroup(best *chosen, c *content, floor units.Money, g 
 			break // members are in order of base
 		}
 		if sc.cand[w/64]>>(w%64)&1 == 1 && sc.hasAll(c, w) {
-			found = sc.consider(best, c, w, site.of(c)) || found
+			found = sc.consider(best, c, w, sc.own(c, w)) || found
 		}
 	}
 	return found
@@ -412,8 +416,17 @@ func (sc *Scratch) hasAll(c *content, w int32) bool {
 	return true
 }
 
+// own returns what a warehouse asks for a content whoever takes it: its handling, and the prices of the units.
+func (sc *Scratch) own(c *content, w int32) units.Money {
+	cost := sc.e.sites[w].of(c)
+	if sc.shadow != nil {
+		cost += sc.shadow.units(c.items, w)
+	}
+	return cost
+}
+
 // consider puts a warehouse, which has the stock and a group, in best's place where it ships the content better. own is
-// what it asks for handling it.
+// what it asks for it.
 func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) bool {
 	o := sc.offerWithin(c, w, best.cost-own)
 	if o == nil {

@@ -18,6 +18,7 @@ type Scratch struct {
 
 	// The order at hand.
 	stock    *StockView
+	shadow   *Prices // of the stock view; nil while a search leaves them aside
 	now      units.Instant
 	base     units.Date // a date before any on which the order can leave
 	row      *laneRow
@@ -68,6 +69,7 @@ type Scratch struct {
 	prepared   ratecards.Prepared
 	packer     packer
 	scored     int64
+	unknown    bool // the last search found no plan, and could not show that there is none
 
 	problem   solver.Problem
 	solver    solver.Scratch
@@ -144,7 +146,7 @@ type stamped struct {
 
 // A candidate is a warehouse that has the whole order and what shipping it from there costs at least.
 type candidate struct {
-	floor, own units.Money // own is its handling
+	floor, own units.Money // own is its handling and the prices of its units
 	warehouse  int32
 }
 

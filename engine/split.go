@@ -47,11 +47,19 @@ func (sc *Scratch) mayBeatBySplit(cost units.Money) bool {
 func (sc *Scratch) stockedFloor(line int) units.Money {
 	least := unreachable
 	floors := sc.row.floorsOf(sc.speed, sc.lineTiers[line])
-	for i, words := 0, sc.stock.Stocked[int(sc.items[line].SKU)*sc.stock.Words:][:sc.stock.Words]; i < len(words); i++ {
+	sku, piece := sc.items[line].SKU, sc.items[line].Quantity
+	if sc.e.snap.Policy.SplitLines {
+		piece = 1
+	}
+	for i, words := 0, sc.stock.Stocked[int(sku)*sc.stock.Words:][:sc.stock.Words]; i < len(words); i++ {
 		for word := atomic.LoadUint64(&words[i]); word != 0; word &= word - 1 {
 			w := i*64 + bits.TrailingZeros64(word)
 			if view := sc.row.viewOf[w]; view >= 0 {
-				least = min(least, sc.row.money(floors[view])+sc.e.sites[w].base)
+				floor := sc.row.money(floors[view]) + sc.e.sites[w].base
+				if sc.shadow != nil {
+					floor += sc.shadow.of(sku, int32(w), piece)
+				}
+				least = min(least, floor)
 			}
 		}
 	}
@@ -147,7 +155,10 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 		}
 	}
 	switch proof.Status {
-	case solver.Unknown, solver.Infeasible:
+	case solver.Unknown:
+		sc.unknown = true
+		return
+	case solver.Infeasible:
 		return
 	case solver.Bounded:
 		d.Certificate.Status = Bounded
@@ -299,7 +310,7 @@ func (sc *Scratch) addSource(w int32, start, most int) {
 
 // dominates tells whether warehouse a, with what it has, can take b's place in any plan for no more, ties included.
 func (sc *Scratch) dominates(a, b int32, has, needs []int32) bool {
-	if sc.e.sites[a].limited {
+	if sc.e.sites[a].limited || len(sc.shadow.daysOf(a)) > 0 {
 		return false
 	}
 	x, y := &sc.e.sites[a], &sc.e.sites[b]
@@ -307,7 +318,7 @@ func (sc *Scratch) dominates(a, b int32, has, needs []int32) bool {
 		return false
 	}
 	for i := range needs {
-		if has[i] < needs[i] {
+		if has[i] < needs[i] || sc.shadow != nil && needs[i] > 0 && sc.shadow.Unit(sc.items[i].SKU, a) > sc.shadow.Unit(sc.items[i].SKU, b) {
 			return false
 		}
 	}
@@ -399,7 +410,15 @@ func (sc *Scratch) offerTake(w int, take []int32) (solver.Offer, bool) {
 }
 
 // floorTake is the solver's lower bound on whatever a warehouse ships.
-func (sc *Scratch) floorTake(w int, _ []int32) (int64, bool) {
+func (sc *Scratch) floorTake(w int, take []int32) (int64, bool) {
 	from := sc.sources[w]
-	return int64(sc.row.money(sc.row.floorsOf(sc.speed, 0)[sc.row.viewOf[from]]) + sc.e.sites[from].base), true
+	floor := sc.row.money(sc.row.floorsOf(sc.speed, 0)[sc.row.viewOf[from]]) + sc.e.sites[from].base
+	if sc.shadow != nil {
+		stock := units.Money(0)
+		for i, n := range take {
+			stock += sc.shadow.of(sc.items[i].SKU, from, n)
+		}
+		floor += min(stock, maxStockPrice)
+	}
+	return int64(floor), true
 }

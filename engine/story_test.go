@@ -257,6 +257,9 @@ func TestQuoteIsTheParetoFront(t *testing.T) {
 	sc := w.Engine.NewScratch()
 	several := 0
 	for i := range 100 {
+		if i == 70 {
+			w.Stock.Prices = somePrices(t, w, rng)
+		}
 		o, now := w.Order(rng, i*4_001)
 		o.Promise = engine.Promise{}
 		options, err := w.Engine.Quote(w.Stock, &o, now, sc)

@@ -77,6 +77,11 @@ type Shipment struct {
 type Stock struct {
 	Units map[string]map[string]int // by SKU, then by warehouse
 	Used  map[Slot]int              // shipments already handed over
+
+	// What decisions weigh beside what is paid, in dollars: a unit by SKU, then by warehouse, and a shipment on a day, or
+	// on every day where a slot names none. A shipment pays the warehouse's and the service's.
+	UnitPrices map[string]map[string]float64
+	SlotPrices map[Slot]float64
 }
 
 // A Slot is a warehouse's day, or, with a service, that service's day there.
@@ -318,6 +323,9 @@ func (t *task) offer(w *warehouse, c *content, late bool) (best offer, found boo
 		t.ways[w.id] = ways
 	}
 	own := w.perOrder + w.perLine*float64(len(c.lines)) + w.perUnit*float64(c.units)
+	for _, ln := range c.lines {
+		own += t.n.stock.UnitPrices[ln.SKU][w.id] * float64(ln.Quantity)
+	}
 	for i := range ways {
 		way := &ways[i]
 		if way.daysLate > 0 && !late || !allowed(way.service.classes, c.classes) {
@@ -332,6 +340,9 @@ func (t *task) offer(w *warehouse, c *content, late bool) (best offer, found boo
 			kilometres := math.Round(way.miles * kilometresPerMile)
 			grams := math.Floor(way.service.gramsPerTonneKm*kilometres*c.pounds*kilogramsPerPound/1000 + 0.5 + 1e-10)
 			cost += t.n.carbonPrice * grams / 1000
+		}
+		for _, service := range []string{"", way.service.id} {
+			cost += t.n.stock.SlotPrices[Slot{w.id, service, way.ship}] + t.n.stock.SlotPrices[Slot{w.id, service, time.Time{}}]
 		}
 		cost = nearestMicro(cost)
 		if !found || cost < best.cost || cost == best.cost && way.arrival.Before(best.arrival) {

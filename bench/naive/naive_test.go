@@ -83,7 +83,7 @@ func must[T any](v T, err error) T {
 func times(m *units.Money, n units.Money) *units.Money { n *= *m; return &n }
 
 func everything() Stock {
-	s := Stock{Units: map[string]map[string]int{}}
+	s := Stock{Units: map[string]map[string]int{}, UnitPrices: map[string]map[string]float64{}, SlotPrices: map[Slot]float64{}}
 	for _, sku := range []string{"mug", "book", "tome", "pole", "anvil", "fish"} {
 		s.Units[sku] = map[string]int{"east": 10, "west": 10}
 	}
@@ -129,6 +129,13 @@ func TestDecideByHand(t *testing.T) {
 		// 28 and 4 oz are 2 lb and not over; 29 and 4 are over.
 		{"on a step", Order{Lines: []Line{{"book", 1}}, Postal: "10001"}, monday, nil, nil, "PLANNED 8.15 [east by ground: 1 book, 8.15, Tue 6 20:00]"},
 		{"over a step", Order{Lines: []Line{{"tome", 1}}, Postal: "10001"}, monday, nil, nil, "PLANNED 9.25 [east by ground: 1 tome, 9.25, Tue 6 20:00]"},
+		// East's unit is worth 10.00 to orders to come: west, at 16.95, is cheaper than 18.15.
+		{"a unit has a price", Order{Lines: []Line{{"mug", 1}}, Postal: "10001"}, monday, nil, func(s Stock) { s.UnitPrices["mug"] = map[string]float64{"east": 10} },
+			"PLANNED 16.95 [west by ground: 1 mug, 16.95, Wed 14 20:00]"},
+		// East's Monday is worth 1.00, and ground's there 0.50.
+		{"a day has a price", Order{Lines: []Line{{"mug", 1}}, Postal: "10001"}, monday, nil, func(s Stock) {
+			s.SlotPrices[Slot{"east", "", day(5)}], s.SlotPrices[Slot{"east", "ground", time.Time{}}], s.SlotPrices[Slot{"east", "", day(6)}] = 1, 0.5, 100
+		}, "PLANNED 9.65 [east by ground: 1 mug, 9.65, Tue 6 20:00]"},
 		// Two mugs are 44 oz, 3 lb: 7.00 and 0.70 fuel, 0.25, handling 1.40. Lines of one SKU are one.
 		{"one carton for two", Order{Lines: []Line{{"mug", 1}, {"mug", 1}}, Postal: "10001"}, monday, nil, nil, "PLANNED 9.35 [east by ground: 2 mug, 9.35, Tue 6 20:00]"},
 		// Five mugs take 200 of 162 in³: one carton of four (84 oz: 6 lb, 10.00) and one of one.

@@ -33,6 +33,7 @@ type Config struct {
 	Capacity bool // some warehouses and services have a daily capacity
 	Carbon   bool // emissions cost something
 	Classes  bool // some SKUs are hazmat, some ship alone
+	Prices   bool // stock and capacity have the shadow prices of PriceRows
 }
 
 // A World is a network with stock, and a source of orders for it.
@@ -84,6 +85,9 @@ func New(cfg Config) *World {
 	}
 	for range cfg.Places {
 		w.places = append(w.places, contiguous(rng))
+	}
+	if cfg.Prices {
+		w.Stock.Prices = must(engine.NewPrices(snap, w.PriceRows(rand.New(rand.NewPCG(cfg.Seed, 5)))))
 	}
 	return w
 }
