@@ -16,6 +16,7 @@ const (
 	PromiseMissed                    // the units are there, but nothing arrives in time
 	NotServed                        // the units are there, but no service takes them to the destination
 	TooManySplits                    // the units are there, but not within the policy's max_shipments
+	LeftOut                          // a wave leaves it, though its units are there: it costs more than leaving it, or all were asked and another cannot be filled
 )
 
 // String returns the outcome's name as the API and the files write it.
@@ -31,6 +32,8 @@ func (o Outcome) String() string {
 		return "NOT_SERVED"
 	case TooManySplits:
 		return "TOO_MANY_SPLITS"
+	case LeftOut:
+		return "LEFT_OUT"
 	}
 	return "UNKNOWN"
 }

@@ -1,0 +1,508 @@
+package engine
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/solver/wave"
+	"github.com/allot-engine/allot/units"
+)
+
+// MaxUnfilled is the highest WaveOptions.Unfilled.
+const MaxUnfilled = units.Money(wave.CostLimit - 1)
+
+// WaveOptions steer DecideWave. The zero value is a good choice.
+type WaveOptions struct {
+	Workers    int         // goroutines; 0 takes GOMAXPROCS. It changes the time, never the answer
+	Iterations int         // price steps; 0 takes wave.DefaultIterations
+	Rounds     int         // rounds of improvement; 0 takes wave.DefaultRounds, more for small waves and fewer for great ones; negative none
+	Seed       uint64      // of the choice of what to improve
+	Stop       func() bool // asked now and then, by one goroutine or several; once true the best so far is returned. nil: never
+
+	// Unfilled is what it costs to leave an order unfilled, each unit its share; 0 to MaxUnfilled. 0 takes more than any
+	// plan costs, so that as many orders are filled as can be.
+	Unfilled units.Money
+	// All tells that every order is to be filled or none is; Unfilled then says nothing.
+	All bool
+}
+
+// A Wave is what DecideWave says of many orders. Its decisions can all be carried out together.
+type Wave struct {
+	Decisions []Decision // [order]
+
+	// Exhausted tells what an order lacks that it would have had alone: [order] NoStock, WarehouseFull or ServiceFull
+	// where the others of the wave took it, None where they did not.
+	Exhausted []Constraint
+
+	Filled       bool        // every order is filled whole
+	Unfilled     int         // orders that are not
+	Cost         units.Money // of all decisions, and UnfilledCost
+	UnfilledCost units.Money // of all units that are not filled
+	Bound        units.Money // proven: no decisions that keep the wave's rules cost less, unfilled ones counted as in Cost
+	Gap          units.Money // Cost - Bound
+	Status       Status      // Optimal where Gap is 0; Infeasible where All was asked and is proven impossible; else Bounded
+
+	Iterations int   // price steps
+	Offers     int64 // shipments priced that an optimum may use
+	Groups     int64 // groups of orders improved exactly
+	Stopped    bool  // WaveOptions.Stop ended it
+}
+
+// DecideWave decides many orders at once: they contend for stock and for the capacity of days, and one order's best
+// warehouse may be another's only one. The sum of their costs is what is minimised, and a lower bound on it is proven
+// with Lagrangian prices; see package solver/wave.
+//
+// Each order keeps the rules that it has in Decide, with these differences:
+//   - Where the policy allows lateness it is a cost like any other: an order may be late, at late_cost a day, so that others
+//     cost less, or so that it costs less itself.
+//   - Where days have a capacity a shipment may wait for a later pickup, as long as it arrives in time, or late at its
+//     price, and also because a later day is cheaper. At most MaxWavePickups are looked at.
+//   - PartialFill fills a line whole or leaves it; of a line of which there are not enough units anywhere, even for the
+//     order alone, those that there are count as the line. Leaving units costs their share of WaveOptions.Unfilled.
+//   - Ties between plans of equal cost may end otherwise than in Decide.
+//
+// A decision's certificate is about its order alone: what it would cost at least if it were the only one and left with the
+// first pickup that has room, as in Decide. (One that waits for a cheaper day may cost less; its bound is then a rough
+// one.) The wave's own bound stands in the Wave. An order that is refused has the outcome that it would have alone, or, where the others of the
+// wave left too little for it, OutOfStock, PromiseMissed or NotServed, and what is short in Wave.Exhausted; or LeftOut,
+// where leaving it costs less, and where All was asked and another order cannot be filled. With All and without Filled all
+// orders are refused and nothing costs anything.
+//
+// The error is a *faults.Error that lists everything malformed about all orders, each field behind its order's position:
+// orders[3].lines[0].sku. Stock and capacity are read once, in the beginning. The answer depends on the arguments alone,
+// unless Stop ended it early. It panics where Unfilled is out of range.
+func (e *Engine) DecideWave(stock *StockView, orders []Order, now units.Instant, opt WaveOptions) (*Wave, error) {
+	if opt.Unfilled < 0 || opt.Unfilled > MaxUnfilled {
+		panic(fmt.Sprintf("engine: an unfilled order costs %v", opt.Unfilled))
+	}
+	if opt.Workers <= 0 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	r := &waveRun{e: e, stock: stock, asked: orders, now: now, opt: opt, orders: make([]waveOrder, len(orders))}
+	r.seats = newSeats(e, 4*opt.Workers)
+	if err := r.resolveAll(); err != nil {
+		return nil, err
+	}
+	if opt.All && slices.ContainsFunc(r.orders, func(o waveOrder) bool { return !o.whole }) {
+		return r.none(nil), nil
+	}
+	r.columns()
+	r.limit()
+	result := r.solve()
+	w := r.write(&result)
+	if opt.All && w.Unfilled > 0 {
+		return r.none(w), nil
+	}
+	return w, nil
+}
+
+// waveRun is one call of DecideWave.
+type waveRun struct {
+	e      *Engine
+	stock  *StockView
+	asked  []Order
+	now    units.Instant
+	opt    WaveOptions
+	seats  *seats
+	orders []waveOrder
+	users  []int64 // [warehouse] orders that it may ship a part of
+
+	sites    []waveSite // [column], by rank
+	skus     []int32    // [column] rows
+	problem  wave.Problem
+	limiter  limiter
+	unfilled units.Money
+	waits    int64 // days between the first ship date and the last one of the wave
+}
+
+// A waveOrder is what is known of an order when it has been looked at alone.
+type waveOrder struct {
+	items   []Item // wanted, one item a SKU
+	fill    []Item // what is to be filled, where it is less; else nil
+	whole   bool   // it can be filled whole
+	outcome Outcome
+	cost    units.Money // of its best plan, where whole
+	proof   Certificate // of it
+	lost    units.Money // what is not to be filled costs so much
+}
+
+// alone returns the certificate of a decision that is not known to be as good as the one that the order would have alone.
+func (o *waveOrder) alone() Certificate {
+	c := o.proof
+	c.Status, c.Gap = Bounded, 0
+	return c
+}
+
+// goal returns what is to be filled.
+func (o *waveOrder) goal() []Item {
+	if o.fill != nil {
+		return o.fill
+	}
+	return o.items
+}
+
+// parallel runs work on every order. It must not matter in which order or by which worker.
+func (r *waveRun) parallel(work func(worker, order int)) {
+	const block = 16
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for worker := range r.opt.Workers {
+		wg.Go(func() {
+			for {
+				lo := int(next.Add(block)) - block
+				if lo >= len(r.asked) {
+					return
+				}
+				for o := lo; o < min(lo+block, len(r.asked)); o++ {
+					work(worker, o)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// resolveAll looks at every order alone.
+func (r *waveRun) resolveAll() error {
+	bad := make([]error, len(r.asked))
+	users := make([][]int64, r.opt.Workers)
+	decisions := make([]Decision, r.opt.Workers)
+	for i := range users {
+		users[i] = make([]int64, len(r.e.snap.Warehouses))
+	}
+	r.parallel(func(worker, o int) {
+		s := r.seats.take(o)
+		defer r.seats.give(s)
+		s.order = -1
+		if bad[o] = s.sc.resolve(r.stock, &r.asked[o], r.now); bad[o] == nil {
+			s.sc.lookAlone(&r.orders[o], &decisions[worker])
+			s.sc.addUsers(r.orders[o].items, users[worker])
+		}
+	})
+	var list faults.List
+	for o, err := range bad {
+		if err == nil {
+			continue
+		}
+		for _, f := range err.(*faults.Error).Faults { //nolint:errorlint // resolve returns no other
+			f.Field = fmt.Sprintf("orders[%d].%s", o, f.Field)
+			list.Add(f)
+		}
+	}
+	r.users = make([]int64, len(r.e.snap.Warehouses))
+	for _, of := range users {
+		for w, n := range of {
+			r.users[w] += n
+		}
+	}
+	return list.Err()
+}
+
+// mayBeLate tells whether the order may arrive late, at a price.
+func (sc *Scratch) mayBeLate() bool {
+	return sc.promised && sc.e.snap.Policy.Late == network.LateAllow
+}
+
+// lookAlone finds out what the order that is resolved would get if it were the only one.
+func (sc *Scratch) lookAlone(o *waveOrder, d *Decision) {
+	policy := &sc.e.snap.Policy
+	o.items = slices.Clone(sc.items)
+	d.reset()
+	sc.late, sc.scored = sc.mayBeLate(), 0
+	if sc.search(d, policy.MaxShipments) {
+		o.whole, o.outcome = true, Planned
+		o.cost, o.proof = d.Cost, d.Certificate
+		return
+	}
+	if sc.decide(d); policy.Partial != network.PartialFill {
+		o.outcome = d.Outcome
+		return
+	}
+	o.outcome = d.Outcome
+	sc.items = append(sc.items[:0], o.items...)
+	sc.late = sc.mayBeLate()
+	sc.begin()
+	fill, less := slices.Clone(o.items), false
+	for i := range fill {
+		if n := sc.obtainable(fill[i]); n > 0 && n < fill[i].Quantity {
+			fill[i].Quantity, less = n, true
+		}
+	}
+	if less {
+		o.fill = fill
+	}
+}
+
+// addUsers counts the order that is resolved as one that each warehouse with some of it may ship.
+func (sc *Scratch) addUsers(items []Item, users []int64) {
+	for i := range sc.stock.Words {
+		word := uint64(0)
+		for _, it := range items {
+			word |= atomic.LoadUint64(&sc.stock.Stocked[int(it.SKU)*sc.stock.Words+i])
+		}
+		for w := range bitsOf(word) {
+			if w += int32(i) * 64; sc.row.viewOf[w] >= 0 && (sc.only < 0 || sc.only == w) {
+				users[w]++
+			}
+		}
+	}
+}
+
+// columns chooses the warehouses and SKUs that matter and copies their stock.
+func (r *waveRun) columns() {
+	snap := r.e.snap
+	for w, n := range r.users {
+		if n > 0 {
+			r.sites = append(r.sites, waveSite{warehouse: int32(w)})
+		}
+	}
+	slices.SortFunc(r.sites, func(a, b waveSite) int {
+		return int(snap.Warehouses[a.warehouse].Rank - snap.Warehouses[b.warehouse].Rank)
+	})
+	for o := range r.orders {
+		for _, it := range r.orders[o].items {
+			r.skus = append(r.skus, it.SKU)
+		}
+	}
+	slices.Sort(r.skus)
+	r.skus = slices.Compact(r.skus)
+	p := &r.problem
+	p.Warehouses, p.SKUs = len(r.sites), len(r.skus)
+	p.Stock = make([]int32, 0, len(r.skus)*len(r.sites))
+	for _, sku := range r.skus {
+		for i := range r.sites {
+			p.Stock = append(p.Stock, r.stock.available(sku, r.sites[i].warehouse))
+		}
+	}
+	p.SplitCost = int64(snap.Policy.SplitCost)
+	p.Offers, p.Floor = r.offersOf, r.floorOf
+}
+
+// limit numbers the capacities.
+func (r *waveRun) limit() {
+	s := r.seats.take(-1)
+	defer r.seats.give(s)
+	s.order = -1
+	s.sc.stock, s.sc.now = r.stock, r.now
+	last := units.Date(int64(r.now)/secondsADay) + 1 + units.Date(r.e.snap.Policy.PromiseHorizon)
+	var from, until units.Date
+	for i := range r.sites {
+		site := &r.sites[i]
+		if !r.e.sites[site.warehouse].limited {
+			continue
+		}
+		site.days = r.limiter.days(s.sc, site.warehouse, r.users[site.warehouse], last)
+		for _, days := range site.days {
+			for _, d := range days {
+				if from == 0 {
+					from, until = d.ship, d.ship
+				}
+				from, until = min(from, d.ship), max(until, d.ship)
+			}
+		}
+	}
+	r.waits = int64(until - from)
+	r.problem.Limits, r.problem.Classes = r.limiter.limits, r.limiter.classes
+}
+
+// solve states the wave for the solver.
+func (r *waveRun) solve() wave.Result {
+	r.unfilled = r.opt.Unfilled
+	automatic := r.unfilled == 0 || r.opt.All
+	if automatic {
+		r.unfilled = r.defaultUnfilled()
+	}
+	opt := wave.Options{Workers: r.opt.Workers, Iterations: r.opt.Iterations, Rounds: r.opt.Rounds, Seed: r.opt.Seed, Stop: r.opt.Stop}
+	r.price()
+	result := wave.Solve(&r.problem, opt)
+	if !automatic || result.Stopped || !slices.ContainsFunc(result.Plans, func(p wave.Plan) bool { return len(p.Unfilled) > 0 }) {
+		return result
+	}
+	// Some are left. Where a plan may cost more than leaving its order, leaving must cost more.
+	if dearest := r.dearestPlan(); dearest >= r.unfilled && r.unfilled < MaxUnfilled {
+		r.unfilled = min(dearest+1, MaxUnfilled)
+		r.price()
+		result = wave.Solve(&r.problem, opt)
+	}
+	return result
+}
+
+// defaultUnfilled returns a cost that few plans reach.
+func (r *waveRun) defaultUnfilled() units.Money {
+	const many = 8
+	dearest := units.Money(0)
+	for o := range r.orders {
+		if r.orders[o].whole {
+			dearest = max(dearest, r.orders[o].cost)
+		}
+	}
+	if r.e.snap.Policy.Late == network.LateAllow {
+		dearest += r.e.snap.Policy.LateCost * units.Money(r.waits+7)
+	}
+	return max(units.Currency, min(many*dearest, MaxUnfilled/4))
+}
+
+// dearestPlan returns a cost that no plan of the offers that were made exceeds.
+func (r *waveRun) dearestPlan() units.Money {
+	dearest := units.Money(0)
+	for _, s := range r.seats.free {
+		dearest = max(dearest, s.dearest)
+	}
+	most := units.Money(0)
+	for o := range r.orders {
+		pieces := int64(len(r.orders[o].items))
+		if r.e.snap.Policy.SplitLines {
+			pieces = 0
+			for _, it := range r.orders[o].items {
+				pieces += int64(it.Quantity)
+			}
+		}
+		most = max(most, units.Money(min(pieces, int64(r.e.snap.Policy.MaxShipments))))
+	}
+	return min(MaxUnfilled, dearest+r.e.snap.Policy.SplitCost) * most
+}
+
+// price writes the orders for the solver, with what leaving them costs.
+func (r *waveRun) price() {
+	policy := &r.e.snap.Policy
+	column := func(sku int32) int32 {
+		at, _ := slices.BinarySearch(r.skus, sku)
+		return int32(at)
+	}
+	r.problem.Orders = make([]wave.Order, len(r.orders))
+	for o := range r.orders {
+		of := &r.orders[o]
+		total := int64(0)
+		for _, it := range of.items {
+			total += int64(it.Quantity)
+		}
+		at := wave.Order{MaxShipments: int(policy.MaxShipments), Whole: policy.Partial != network.PartialFill}
+		of.lost = 0
+		paid, before := units.Money(0), int64(0)
+		for i, it := range of.goal() {
+			before += int64(of.items[i].Quantity)
+			share := r.unfilled.Times(before, total) - paid
+			paid += share
+			lost := share - share.Times(int64(it.Quantity), int64(of.items[i].Quantity))
+			of.lost += lost
+			at.Lines = append(at.Lines, wave.Line{
+				SKU: column(it.SKU), Quantity: it.Quantity, MaySplit: policy.SplitLines && it.Quantity > 1, Unfilled: int64(share - lost),
+			})
+		}
+		r.problem.Orders[o] = at
+	}
+}
+
+// write makes the decisions of the solver's plans.
+func (r *waveRun) write(result *wave.Result) *Wave {
+	w := &Wave{
+		Decisions: make([]Decision, len(r.orders)), Exhausted: make([]Constraint, len(r.orders)),
+		Bound: units.Money(result.Bound), Iterations: result.Iterations, Offers: result.Offers, Groups: result.Groups, Stopped: result.Stopped,
+	}
+	left := r.leftBy(result)
+	r.parallel(func(_, o int) {
+		s := r.seats.take(o)
+		defer r.seats.give(s)
+		d, of := &w.Decisions[o], &r.orders[o]
+		plan := &result.Plans[o]
+		r.sit(s, o)
+		if len(plan.Unfilled) > 0 && of.outcome == Planned {
+			d.Outcome, w.Exhausted[o] = r.reason(s, o, plan, left)
+		} else {
+			d.Outcome = of.outcome
+		}
+		if len(plan.Shipments) > 0 {
+			r.plan(d, s, o, plan)
+		} else if of.outcome == Planned {
+			d.Certificate = of.alone()
+		} else {
+			d.Certificate = Certificate{Status: Infeasible}
+		}
+	})
+	for o := range w.Decisions {
+		d, of := &w.Decisions[o], &r.orders[o]
+		w.Cost += d.Cost
+		w.UnfilledCost += of.lost
+		w.Bound += of.lost
+		for _, l := range result.Plans[o].Unfilled {
+			w.UnfilledCost += units.Money(r.problem.Orders[o].Lines[l].Unfilled)
+		}
+		if d.Outcome != Planned || len(d.Unfilled) > 0 {
+			w.Unfilled++
+		}
+	}
+	w.Cost += w.UnfilledCost
+	w.Filled = w.Unfilled == 0
+	w.Gap = w.Cost - w.Bound
+	if w.Status = Bounded; w.Gap == 0 {
+		w.Status = Optimal
+	}
+	return w
+}
+
+// plan writes the decision of a plan. The offers are made once more: they are what they were.
+func (r *waveRun) plan(d *Decision, s *seat, o int, plan *wave.Plan) {
+	sc, of := s.sc, &r.orders[o]
+	sc.best = sc.best[:0]
+	for i := range plan.Shipments {
+		sh := &plan.Shipments[i]
+		c := sc.contentTaken(sh.Take)
+		s.offers = sc.waveOffers(s.offers[:0], c, &r.sites[sh.Warehouse])
+		at := slices.IndexFunc(s.offers, func(w waveOffer) bool { return w.class == sh.Offer.Class && w.mark() == sh.Offer.Service })
+		if at < 0 {
+			panic("engine: a planned shipment has no offer")
+		}
+		kept := sc.newOffer()
+		*kept = s.offers[at].offer
+		sc.best = append(sc.best, chosen{warehouse: r.sites[sh.Warehouse].warehouse, content: c, offer: kept, cost: s.offers[at].cost})
+	}
+	sc.report(d)
+	d.Certificate = of.alone()
+	if d.Cost < d.Certificate.Bound { // it waits for a cheaper day
+		d.Certificate.Bound = sc.row.money(sc.row.floors[sc.speed*tiers]) + sc.row.handling
+	}
+	if d.Certificate.Gap = d.Cost - d.Certificate.Bound; d.Certificate.Gap == 0 {
+		d.Certificate.Status = Optimal
+	}
+	goal, next := of.goal(), 0
+	for l, it := range of.items {
+		n := it.Quantity - goal[l].Quantity
+		if next < len(plan.Unfilled) && plan.Unfilled[next] == int32(l) {
+			n = it.Quantity
+			next++
+		}
+		if n > 0 {
+			d.Unfilled = append(d.Unfilled, Item{SKU: it.SKU, Quantity: n})
+		}
+	}
+	if len(d.Unfilled) > 0 { // what a plan for a part costs at least alone was not worked out
+		d.Certificate.Status, d.Certificate.Bound, d.Certificate.Gap = Bounded, 0, d.Cost
+	}
+}
+
+// none refuses all orders, after a wave that left some where all were asked, or before one where some can never be filled.
+func (r *waveRun) none(tried *Wave) *Wave {
+	w := &Wave{Decisions: make([]Decision, len(r.orders)), Exhausted: make([]Constraint, len(r.orders)), Status: Infeasible}
+	if tried != nil {
+		w.Status, w.Exhausted = Bounded, tried.Exhausted
+		w.Iterations, w.Offers, w.Groups, w.Stopped = tried.Iterations, tried.Offers, tried.Groups, tried.Stopped
+	}
+	w.Unfilled = len(r.orders)
+	for o := range w.Decisions {
+		d := &w.Decisions[o]
+		of := &r.orders[o]
+		d.Outcome, d.Certificate = LeftOut, of.alone()
+		switch {
+		case !of.whole && of.outcome != Planned: // what can be filled in part is left out too
+			d.Outcome, d.Certificate = of.outcome, Certificate{Status: Infeasible}
+		case tried != nil && tried.Decisions[o].Outcome != Planned:
+			d.Outcome = tried.Decisions[o].Outcome
+		}
+	}
+	return w
+}
