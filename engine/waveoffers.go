@@ -141,7 +141,7 @@ func (sc *Scratch) waveOffers(dst []waveOffer, c *content, site *waveSite) []wav
 	start := len(dst)
 	services := sc.e.snap.Services
 	row := sc.row.lanesOf(int(view), len(services))
-	own := sc.e.sites[w].of(c)
+	own := sc.e.sites[w].of(c) + sc.shadow.units(c.items, w)
 	sc.scored++
 	sc.daysOf(sc.e.sites[w].profile) // which a description of the shipment asks for
 	for set := sc.row.views[view].services & sc.services; set != 0; set &= set - 1 {
@@ -157,7 +157,7 @@ func (sc *Scratch) waveOffers(dst []waveOffer, c *content, site *waveSite) []wav
 			if !made.ok {
 				continue
 			}
-			made.price += sc.e.carbonCost(c, w, s, sc.place)
+			made.price += sc.e.carbonCost(c, w, s, sc.place) + sc.shadow.Shipment(w, s, day.ship)
 			made.cost = made.price + own
 			if made.cost >= unreachable {
 				continue
