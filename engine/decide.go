@@ -27,21 +27,37 @@ func (e *Engine) Decide(stock *StockView, order *Order, now units.Instant, sc *S
 // decide searches on time, then late where the policy allows it, then for a part of the order likewise.
 func (sc *Scratch) decide(d *Decision) {
 	d.reset()
+	sc.start()
+	if !sc.plan(d) {
+		sc.refuse(d)
+	}
+	certificate := &d.Certificate
+	certificate.Scored, certificate.States, certificate.Stopped = sc.scored, sc.states, sc.stopped
+	if sc.unsettled {
+		certificate.Status = Bounded
+	}
+}
+
+// start forgets what is known about the search for an earlier order.
+func (sc *Scratch) start() {
+	sc.late, sc.scored, sc.states, sc.unsettled, sc.stopped = false, 0, 0, false, false
+}
+
+// plan is decide as far as it finds a plan, and tells whether it does.
+func (sc *Scratch) plan(d *Decision) bool {
 	policy := &sc.e.snap.Policy
-	sc.late, sc.scored = false, 0
 	if sc.search(d, policy.MaxShipments) {
-		return
+		return true
 	}
 	if sc.promised && policy.Late == network.LateAllow {
+		sc.unsettled = sc.unsettled || sc.unknown
 		sc.late = true
 		if sc.search(d, policy.MaxShipments) {
-			return
+			return true
 		}
 	}
-	if policy.Partial == network.PartialFill && sc.searchPart(d) {
-		return
-	}
-	sc.refuse(d)
+	sc.unsettled = sc.unsettled || sc.unknown
+	return policy.Partial == network.PartialFill && sc.searchPart(d)
 }
 
 // begin starts a search for sc.items: what was worked out for other items or rules no longer holds.
@@ -138,13 +154,14 @@ func (sc *Scratch) searchPriced(d *Decision, maxShipments int32) bool {
 
 // refuse finds out which wall the order ran into, and writes it to d.
 func (sc *Scratch) refuse(d *Decision) {
-	scored := sc.scored
+	scored, states := sc.scored, sc.states
 	restore := sc.leavePricesAside()
 	outcome := sc.wall(d)
 	restore()
 	d.reset()
 	d.Outcome = outcome
-	d.Certificate = Certificate{Status: Infeasible, Scored: scored}
+	d.Certificate = Certificate{Status: Infeasible}
+	sc.scored, sc.states = scored, states
 }
 
 func (sc *Scratch) wall(d *Decision) Outcome {
@@ -208,7 +225,7 @@ func (sc *Scratch) report(d *Decision) {
 		d.Arrival = max(d.Arrival, s.Arrival)
 		d.Late = d.Late || s.DaysLate > 0
 	}
-	d.Certificate.Scored = sc.scored
+	d.Certificate.Scored, d.Certificate.States, d.Certificate.Stopped = sc.scored, sc.states, sc.stopped
 	d.Certificate.Gap = max(0, d.Cost-d.Certificate.Bound)
 	if d.Certificate.Gap > 0 {
 		d.Certificate.Status = Bounded // where prices were left aside even the best is not known to be

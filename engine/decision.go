@@ -98,10 +98,11 @@ type Parcel struct {
 // A Status tells how good a plan is known to be.
 type Status uint8
 
-// The certificates a decision can carry.
+// The certificates a decision can carry. A plan is compared with plans that fill the same items, and, where it is on time,
+// with plans that are.
 const (
 	Optimal    Status = iota + 1 // no plan is better
-	Bounded                      // the bound below is proven; a better plan may lie between
+	Bounded                      // the bound below is proven, and a better plan may lie between; or see Certificate.Bound
 	Infeasible                   // proven: no plan keeps the constraints
 )
 
@@ -120,12 +121,18 @@ func (s Status) String() string {
 
 // A Certificate says what was proven about a decision and how much was searched.
 type Certificate struct {
-	Status     Status
-	Bound      units.Money // no plan costs less
-	Gap        units.Money // Cost - Bound
+	Status Status
+
+	// Bound: no plan costs less. A plan that is Bounded without a gap is the cheapest, but another as cheap may come
+	// before it, or it is not settled whether more of the order, or all of it on time, could have been filled. Of a
+	// refusal that is Bounded no more is said: no plan was met, and none was ruled out.
+	Bound units.Money
+
+	Gap        units.Money // Cost - Bound; 0 for a refusal
 	Candidates int32       // warehouses that could ship the whole order
 	Scored     int64       // shipments whose cost was worked out
 	States     int64       // states of the split search; 0 where none was needed
+	Stopped    bool        // Scratch.Stop ended the search, so that the decision depends on when it did
 }
 
 // A Constraint is what rules a candidate out.

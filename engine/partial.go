@@ -86,6 +86,7 @@ func (sc *Scratch) searchSubsets(d *Decision, rest []Item) bool {
 			if sc.search(d, most) {
 				return true
 			}
+			sc.unsettled = sc.unsettled || sc.unknown
 			fewest := 0
 			for i := range rest {
 				if rest[i].Quantity <= rest[fewest].Quantity {
@@ -126,6 +127,7 @@ func (sc *Scratch) searchSubsets(d *Decision, rest []Item) bool {
 		if sc.search(d, most) && d.Cost-d.Prices() < cost {
 			best, cost = mask, d.Cost-d.Prices()
 		}
+		sc.unsettled = sc.unsettled || sc.unknown
 	}
 	if best == 0 {
 		return false

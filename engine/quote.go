@@ -29,7 +29,7 @@ func (e *Engine) Quote(stock *StockView, order *Order, now units.Instant, sc *Sc
 		return nil, err
 	}
 	var options []Option
-	sc.late = false
+	sc.start()
 	most := e.snap.Policy.MaxShipments
 	for len(options) < MaxOptions {
 		var found Decision

@@ -13,6 +13,12 @@ import (
 // A Scratch is the working memory of one caller. It keeps what it has grown to, so that deciding allocates nothing in
 // steady state. It is made by Engine.NewScratch, serves that engine only, and must not be used by two calls at once.
 type Scratch struct {
+	// Stop, when set, is asked now and then while a decision searches for a split; once it is true the search ends
+	// soon with the best plan it has. Nothing else makes a decision depend on more than its arguments: one that Stop
+	// cut short says so in its Certificate, and deciding again need not give the same. The other parts of a decision
+	// take microseconds.
+	Stop func() bool
+
 	e      *Engine
 	faults faults.List
 
@@ -55,6 +61,8 @@ type Scratch struct {
 	limit      units.Money // of one shipment of a split plan
 	take       []int32
 	from       []int32
+	byLine     []chosen         // the plan that lineByLine made, by rank
+	byLineCost units.Money      // of that plan, split cost included; unreachable where it made none
 	lineTiers  []int            // by item: the weight tier of a piece of it
 	lineFloors []units.Money    // by item: what a piece of it costs at least from where it lies, in time
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
@@ -69,7 +77,10 @@ type Scratch struct {
 	prepared   ratecards.Prepared
 	packer     packer
 	scored     int64
+	states     int64
 	unknown    bool // the last search found no plan, and could not show that there is none
+	unsettled  bool // and so did an earlier one of this decision, for a plan that is to be preferred
+	stopped    bool // Stop said so during this decision
 
 	problem   solver.Problem
 	solver    solver.Scratch
@@ -173,6 +184,14 @@ type content struct {
 	cartons units.Money // what that parcel's carton costs at least; 0 where it makes several
 }
 
+// stop asks Stop and remembers a yes: the rest of the decision is to be quick.
+func (sc *Scratch) stop() bool {
+	if !sc.stopped && sc.Stop != nil {
+		sc.stopped = sc.Stop()
+	}
+	return sc.stopped
+}
+
 // SKUs returns the rows of the SKUs whose stock the latest decision looked at, each once: those of its order. They are good
 // until the next.
 func (sc *Scratch) SKUs() []int32 { return sc.skus }
@@ -195,6 +214,7 @@ func (e *Engine) NewScratch() *Scratch {
 	for i := range sc.days {
 		sc.days[i] = workday{from: 1, until: 0}
 	}
+	sc.problem.Stop = sc.stop
 	sc.problem.Offer = sc.offerTake
 	sc.problem.Floor = sc.floorTake
 	return sc

@@ -120,6 +120,7 @@ func (sc *Scratch) extremes() (heavy, light int) {
 func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int32) {
 	clear(sc.byTake)
 	sc.used = 0
+	sc.byLine, sc.byLineCost = sc.byLine[:0], unreachable
 	incumbent, worth := sc.lineByLine(known, maxShipments)
 	if !worth || !sc.gatherSources(maxShipments) {
 		return
@@ -139,38 +140,46 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 		p.Incumbent = int64(incumbent)
 	}
 	plan, proof := solver.Split(p, &sc.solver)
-	d.Certificate.States = proof.States
-	bound := units.Money(proof.Bound)
-	if len(sc.best) > 0 {
-		best := &sc.best[0]
-		better := proof.Status == solver.Optimal || proof.Status == solver.Bounded
-		if cost := units.Money(plan.Cost); better && (cost > best.cost || cost == best.cost && plan.Arrival >= best.offer.arrival) {
-			better = false
-		}
-		if !better {
-			if proof.Status != solver.Infeasible && bound < best.cost { // else no plan of several costs less
-				d.Certificate.Status, d.Certificate.Bound = Bounded, bound
-			}
-			return
-		}
+	sc.states += proof.States
+	sc.conclude(d, &plan, &proof)
+}
+
+// conclude puts the best of what is known in sc.best, the single shipment that is there, the plan of lineByLine and the
+// solver's, and writes what is proven about it.
+func (sc *Scratch) conclude(d *Decision, plan *solver.Plan, proof *solver.Certificate) {
+	cost, arrival, single := unreachable, int64(math.MaxInt64), len(sc.best) > 0
+	if single {
+		cost, arrival = sc.best[0].cost, sc.best[0].offer.arrival
 	}
-	switch proof.Status {
-	case solver.Unknown:
-		sc.unknown = true
-		return
-	case solver.Infeasible:
-		return
-	case solver.Bounded:
-		d.Certificate.Status = Bounded
+	status := Optimal
+	if proof.Status != solver.Optimal && proof.Status != solver.Infeasible {
+		status = Bounded
 	}
-	d.Certificate.Bound = bound
-	sc.best = sc.best[:0]
-	for i := range plan.Shipments {
-		s := &plan.Shipments[i]
-		w := sc.sources[s.Warehouse]
-		c := sc.contentOf(s.Take)
-		o, cost := sc.offerAt(c, w, sc.limit)
-		sc.best = append(sc.best, chosen{warehouse: w, content: c, offer: o, cost: cost})
+	found := proof.Status == solver.Optimal || proof.Status == solver.Bounded
+	if found = found && (units.Money(plan.Cost) < cost || units.Money(plan.Cost) == cost && plan.Arrival < arrival); found {
+		cost = units.Money(plan.Cost)
+	}
+	switch {
+	case status == Bounded && sc.byLineCost < cost:
+		cost, single = sc.byLineCost, false
+		sc.best = append(sc.best[:0], sc.byLine...)
+	case found:
+		single = false
+		sc.best = sc.best[:0]
+		for i := range plan.Shipments {
+			s := &plan.Shipments[i]
+			w := sc.sources[s.Warehouse]
+			c := sc.contentOf(s.Take)
+			o, share := sc.offerAt(c, w, sc.limit)
+			sc.best = append(sc.best, chosen{warehouse: w, content: c, offer: o, cost: share})
+		}
+	case !single:
+		sc.unknown = status == Bounded
+		return
+	}
+	d.Certificate.Status, d.Certificate.Bound = Optimal, cost
+	if bound := units.Money(proof.Bound); status == Bounded && (bound < cost || !single) {
+		d.Certificate.Status, d.Certificate.Bound = Bounded, min(bound, cost)
 	}
 }
 
@@ -190,6 +199,7 @@ func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent 
 			return known, !two
 		}
 		sc.from = append(sc.from, best.warehouse)
+		sc.byLine = append(sc.byLine, best)
 		sc.lineFloors[i] = best.cost
 		sum += best.cost + split
 	}
@@ -198,12 +208,15 @@ func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent 
 			return known, false
 		}
 		if sc.from[0] != sc.from[1] && maxShipments >= 2 {
+			sc.byLineCost = sum
+			sc.sortByLine()
 			sc.withinLimit(sum)
 			return sum, true
 		}
 		return known, true
 	}
-	cost, shipments := -split, int32(0)
+	cost := -split
+	sc.byLine = sc.byLine[:0]
 	for i, w := range sc.from {
 		if slices.Contains(sc.from[:i], w) {
 			continue // counted with the line before
@@ -214,18 +227,28 @@ func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent 
 				sc.take[j] = sc.items[j].Quantity
 			}
 		}
-		o, share := sc.offerAt(sc.contentOf(sc.take), w, unreachable)
+		c := sc.contentOf(sc.take)
+		o, share := sc.offerAt(c, w, unreachable)
 		if o == nil {
 			return known, true
 		}
 		cost += share + split
-		shipments++
+		sc.byLine = append(sc.byLine, chosen{warehouse: w, content: c, offer: o, cost: share})
 	}
-	if shipments < 2 || shipments > maxShipments || cost >= known {
+	if shipments := int32(len(sc.byLine)); shipments < 2 || shipments > maxShipments || cost >= known {
 		return known, true
 	}
+	sc.byLineCost = cost
+	sc.sortByLine()
 	sc.limit = min(sc.limit, cost-split-sc.row.money(sc.row.floors[sc.speed*tiers+sc.lightest])-sc.row.handling)
 	return cost, true
+}
+
+// sortByLine puts the shipments of lineByLine's plan in the order of a plan.
+func (sc *Scratch) sortByLine() {
+	slices.SortFunc(sc.byLine, func(a, b chosen) int {
+		return cmp.Compare(sc.e.snap.Warehouses[a.warehouse].Rank, sc.e.snap.Warehouses[b.warehouse].Rank)
+	})
 }
 
 // gatherSources lists, by rank, the warehouses that may ship a part of the order: they have some of it, some service is

@@ -49,7 +49,7 @@ func (s *local) search(p *Problem, most int, ceiling int64, starts int, cert *Ce
 	slices.SortStableFunc(s.order, func(v, w int32) int { return cmp.Compare(s.cover[w], s.cover[v]) })
 	// Half the budget finds starts, so that a start that cannot be finished never starves the others.
 	for i, seed := range s.order[:min(starts, len(s.order))] {
-		if s.found && p.stopped() {
+		if (s.found || p.Incumbent > 0) && p.stopped() {
 			break
 		}
 		for _, byCost := range [2]bool{true, false} {

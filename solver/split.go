@@ -154,8 +154,8 @@ next:
 func (s *Scratch) exact(p *Problem, most int, ceiling int64) (Plan, Certificate) {
 	if p.exactColumns() {
 		s.priceColumns(p)
-	} else {
-		s.price(p)
+	} else if !s.price(p) {
+		return s.bounded(p, most, ceiling, -infinite, false)
 	}
 	least := s.relax(most)
 	if least == infinite {
@@ -207,8 +207,9 @@ func (s *Scratch) settle(p *Problem, most int, ceiling int64, winner int32) (Pla
 	return s.plan, s.cert
 }
 
-// price asks for every offer of every content and fills cheapest[1].
-func (s *Scratch) price(p *Problem) {
+// price asks for every offer of every content and fills cheapest[1]. It reports false when it was stopped before the end.
+func (s *Scratch) price(p *Problem) bool {
+	const often = 1 << 10 // offers between two questions to Stop
 	g := &s.grid
 	one := s.row(1)
 	for i := range one {
@@ -221,7 +222,10 @@ func (s *Scratch) price(p *Problem) {
 		n := g.below(p, w, top)
 		digit, take := zeroed(&s.digit, len(g.line)), zeroed(&s.take, p.Lines)
 		content := 0
-		for range n - 1 {
+		for i := range n - 1 {
+			if i%often == often-1 && p.stopped() {
+				return false
+			}
 			content += g.step(digit, top, take)
 			o, ok := p.offer(w, take)
 			if !ok {
@@ -234,7 +238,11 @@ func (s *Scratch) price(p *Problem) {
 			one[content] = min(one[content], cost)
 		}
 		s.cert.Offers += int64(n - 1)
+		if p.stopped() {
+			return false
+		}
 	}
+	return true
 }
 
 // A growth is the result of one pass over the warehouses.
