@@ -19,13 +19,14 @@ const MaxUnfilled = units.Money(wave.CostLimit - 1)
 // WaveOptions steer DecideWave. The zero value is a good choice.
 type WaveOptions struct {
 	Workers    int         // goroutines; 0 takes GOMAXPROCS. It changes the time, never the answer
-	Iterations int         // price steps; 0 takes wave.DefaultIterations
+	Iterations int         // price steps; 0 takes wave.DefaultIterations, four times as many where every order is one line
 	Rounds     int         // rounds of improvement; 0 takes wave.DefaultRounds, more for small waves and fewer for great ones; negative none
 	Seed       uint64      // of the choice of what to improve
 	Stop       func() bool // asked now and then, by one goroutine or several; once true the best so far is returned. nil: never
 
-	// Unfilled is what it costs to leave an order unfilled, each unit its share; 0 to MaxUnfilled. 0 takes more than any
-	// plan costs, so that as many orders are filled as can be.
+	// Unfilled is what it costs to leave an order unfilled, each unit its share; 0 to MaxUnfilled. 0 takes so much that
+	// no order is left to make others cheaper: five times what it would cost alone, or what 95 % of all would if that is
+	// more, and what waiting can cost.
 	Unfilled units.Money
 	// All tells that every order is to be filled or none is; Unfilled then says nothing.
 	All bool
@@ -112,23 +113,23 @@ type waveRun struct {
 	orders []waveOrder
 	users  []int64 // [warehouse] orders that it may ship a part of
 
-	sites    []waveSite // [column], by rank
-	skus     []int32    // [column] rows
-	problem  wave.Problem
-	limiter  limiter
-	unfilled units.Money
-	waits    int64 // days between the first ship date and the last one of the wave
+	sites   []waveSite // [column], by rank
+	skus    []int32    // [column] rows
+	problem wave.Problem
+	limiter limiter
+	waits   int64 // days between the first ship date and the last one of the wave
 }
 
 // A waveOrder is what is known of an order when it has been looked at alone.
 type waveOrder struct {
-	items   []Item // wanted, one item a SKU
-	fill    []Item // what is to be filled, where it is less; else nil
-	whole   bool   // it can be filled whole
-	outcome Outcome
-	cost    units.Money // of its best plan, where whole
-	proof   Certificate // of it
-	lost    units.Money // what is not to be filled costs so much
+	items    []Item // wanted, one item a SKU
+	fill     []Item // what is to be filled, where it is less; else nil
+	whole    bool   // it can be filled whole
+	outcome  Outcome
+	cost     units.Money // of its best plan, where whole
+	proof    Certificate // of it
+	unfilled units.Money // leaving it costs so much
+	lost     units.Money // the part of it for what is not to be filled
 }
 
 // alone returns the certificate of a decision that is not known to be as good as the one that the order would have alone.
@@ -312,63 +313,59 @@ func (r *waveRun) limit() {
 
 // solve states the wave for the solver.
 func (r *waveRun) solve() wave.Result {
-	r.unfilled = r.opt.Unfilled
-	automatic := r.unfilled == 0 || r.opt.All
-	if automatic {
-		r.unfilled = r.defaultUnfilled()
-	}
-	opt := wave.Options{Workers: r.opt.Workers, Iterations: r.opt.Iterations, Rounds: r.opt.Rounds, Seed: r.opt.Seed, Stop: r.opt.Stop}
 	r.price()
-	result := wave.Solve(&r.problem, opt)
-	if !automatic || result.Stopped || !slices.ContainsFunc(result.Plans, func(p wave.Plan) bool { return len(p.Unfilled) > 0 }) {
-		return result
+	iterations := r.opt.Iterations
+	if iterations == 0 {
+		iterations = wave.DefaultIterations
+		if !slices.ContainsFunc(r.problem.Orders, func(o wave.Order) bool { return len(o.Lines) > 1 || o.Lines[0].MaySplit }) {
+			iterations *= singleLines
+		}
 	}
-	// Some are left. Where a plan may cost more than leaving its order, leaving must cost more.
-	if dearest := r.dearestPlan(); dearest >= r.unfilled && r.unfilled < MaxUnfilled {
-		r.unfilled = min(dearest+1, MaxUnfilled)
-		r.price()
-		result = wave.Solve(&r.problem, opt)
-	}
-	return result
+	return wave.Solve(&r.problem, wave.Options{
+		Workers: r.opt.Workers, Iterations: iterations, Rounds: r.opt.Rounds, Seed: r.opt.Seed, Stop: r.opt.Stop,
+	})
 }
 
-// defaultUnfilled returns a cost that few plans reach.
-func (r *waveRun) defaultUnfilled() units.Money {
-	const many = 8
-	dearest := units.Money(0)
+// singleLines is how many times more price steps a wave takes of which every order is one line. A step is cheap then, and
+// worth it: nothing but the prices keeps the bound from the optimum. 9,215 such orders for the room of 1,500 ended at a gap of
+// 0.35 % without it, and at 0.0001 % with it, after half as much time again.
+const singleLines = 4
+
+// dearness is how many times what an order costs alone leaving it costs, unless the caller says what it costs. Much more
+// would only blur the prices: what cannot be filled would outweigh all that can.
+const dearness = 5
+
+// setUnfilled sets what leaving each order costs.
+func (r *waveRun) setUnfilled() {
+	if r.opt.Unfilled > 0 && !r.opt.All {
+		for o := range r.orders {
+			r.orders[o].unfilled = r.opt.Unfilled
+		}
+		return
+	}
+	var alone []units.Money
 	for o := range r.orders {
 		if r.orders[o].whole {
-			dearest = max(dearest, r.orders[o].cost)
+			alone = append(alone, r.orders[o].cost)
 		}
 	}
+	slices.Sort(alone)
+	most := units.Currency
+	if len(alone) > 0 {
+		most = max(most, alone[(len(alone)-1)*19/20])
+	}
+	late := units.Money(0)
 	if r.e.snap.Policy.Late == network.LateAllow {
-		dearest += r.e.snap.Policy.LateCost * units.Money(r.waits+7)
+		late = r.e.snap.Policy.LateCost * units.Money(r.waits+7)
 	}
-	return max(units.Currency, min(many*dearest, MaxUnfilled/4))
-}
-
-// dearestPlan returns a cost that no plan of the offers that were made exceeds.
-func (r *waveRun) dearestPlan() units.Money {
-	dearest := units.Money(0)
-	for _, s := range r.seats.free {
-		dearest = max(dearest, s.dearest)
-	}
-	most := units.Money(0)
 	for o := range r.orders {
-		pieces := int64(len(r.orders[o].items))
-		if r.e.snap.Policy.SplitLines {
-			pieces = 0
-			for _, it := range r.orders[o].items {
-				pieces += int64(it.Quantity)
-			}
-		}
-		most = max(most, units.Money(min(pieces, int64(r.e.snap.Policy.MaxShipments))))
+		r.orders[o].unfilled = min(dearness*max(most, r.orders[o].cost)+late, MaxUnfilled)
 	}
-	return min(MaxUnfilled, dearest+r.e.snap.Policy.SplitCost) * most
 }
 
 // price writes the orders for the solver, with what leaving them costs.
 func (r *waveRun) price() {
+	r.setUnfilled()
 	policy := &r.e.snap.Policy
 	column := func(sku int32) int32 {
 		at, _ := slices.BinarySearch(r.skus, sku)
@@ -386,7 +383,7 @@ func (r *waveRun) price() {
 		paid, before := units.Money(0), int64(0)
 		for i, it := range of.goal() {
 			before += int64(of.items[i].Quantity)
-			share := r.unfilled.Times(before, total) - paid
+			share := of.unfilled.Times(before, total) - paid
 			paid += share
 			lost := share - share.Times(int64(it.Quantity), int64(of.items[i].Quantity))
 			of.lost += lost

@@ -1,15 +1,19 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -206,9 +210,12 @@ func (r rooms) ServiceLeft(w, s int32, ship units.Date) int32 {
 func TestDecideWaveMatchesBruteForce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	waves := 40
-	if testing.Short() {
-		waves = 8
+	waves := 20
+	switch {
+	case testing.Short():
+		waves = 2
+	case os.Getenv("ALLOT_LONG") != "":
+		waves = 400
 	}
 	optimal, above, tried := 0, 0, 0
 	for i, cfg := range tinyWorlds(seed) {
@@ -281,6 +288,270 @@ func TestDecideWaveDoesNotDependOnWorkers(t *testing.T) {
 			t.Logf("cost %v, bound %v, %d unfilled", got.Cost, got.Bound, got.Unfilled)
 		} else if !reflect.DeepEqual(first, got) {
 			t.Errorf("%d workers decide otherwise than one: cost %v and %v", workers, got.Cost, first.Cost)
+		}
+	}
+}
+
+// leftView is a view from which decisions are taken one after the other.
+type leftView struct {
+	snap  *network.Snapshot
+	taken *use
+}
+
+func (l *leftView) WarehouseLeft(w int32, ship units.Date) int32 {
+	return l.snap.Warehouses[w].DailyCapacity - int32(l.taken.days[[3]int32{w, -1, int32(ship)}])
+}
+
+func (l *leftView) ServiceLeft(w, s int32, ship units.Date) int32 {
+	return l.snap.Services[s].DailyCapacity - int32(l.taken.days[[3]int32{w, s, int32(ship)}])
+}
+
+// inTurn decides orders one after the other, each taking what it needs from those after it.
+func inTurn(t *testing.T, w *enginetest.World, orders []engine.Order, now units.Instant, unfilled units.Money) (cost units.Money, left int) {
+	t.Helper()
+	view := engine.NewStockView(len(w.Snapshot.SKUs.IDs), len(w.Snapshot.Warehouses))
+	for i, n := range w.Stock.Available {
+		view.Set(int32(i/view.Stride), int32(i%view.Stride), n)
+	}
+	taken := newUse()
+	view.Capacity = &leftView{w.Snapshot, taken}
+	sc := w.Engine.NewScratch()
+	var d engine.Decision
+	for i := range orders {
+		if err := w.Engine.Decide(view, &orders[i], now, sc, &d); err != nil {
+			t.Fatal(err)
+		}
+		if cost += d.Cost; d.Outcome != engine.Planned {
+			cost += unfilled
+			left++
+		}
+		for _, s := range d.Shipments {
+			taken.add(s.Warehouse, s.Service, s.ShipDate, s.Items, 1)
+			for _, it := range s.Items {
+				view.Set(it.SKU, s.Warehouse, view.Available[int(it.SKU)*view.Stride+int(s.Warehouse)]-it.Quantity)
+			}
+		}
+	}
+	return cost, left
+}
+
+func TestAWaveCostsNoMoreThanOrdersInTurn(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	n := 120
+	if testing.Short() {
+		n = 40
+	}
+	configs := []enginetest.Config{
+		{Seed: seed, Warehouses: 12, Services: 6, SKUs: 40, Stocked: 60, Lines: 3, Places: 60},
+		{Seed: seed + 1, Warehouses: 12, Services: 6, SKUs: 40, Stocked: 60, Lines: 3, Places: 60, Policy: network.PolicySource{SplitLines: true}},
+		{Seed: seed + 2, Warehouses: 12, Services: 6, SKUs: 40, Stocked: 60, Lines: 2, Places: 60, Capacity: true},
+		{Seed: seed + 3, Warehouses: 12, Services: 6, SKUs: 40, Stocked: 60, Lines: 2, Places: 60, Capacity: true, Classes: true,
+			Policy: network.PolicySource{Late: "allow", LateCost: units.Currency}},
+	}
+	for i, cfg := range configs {
+		w := enginetest.New(cfg)
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		scarce(w, rng, 4)
+		orders, now := drawOrders(w, rng, n)
+		const unfilled = 80 * units.Currency
+		got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{Unfilled: unfilled, Seed: seed, Iterations: 120, Rounds: 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkWave(t, w.Engine, w.Stock, orders, got)
+		cost, left := inTurn(t, w, orders, now, unfilled)
+		t.Logf("world %d: in turn %v with %d left, jointly %v with %d left, bound %v", i, cost, left, got.Cost, got.Unfilled, got.Bound)
+		if got.Cost > cost || got.Bound > cost {
+			t.Errorf("world %d: jointly %v (bound %v), in turn %v", i, got.Cost, got.Bound, cost)
+		}
+		w.Close()
+	}
+}
+
+// TestABrokenWaveIsNoticed is the control of checkWave: a wave that takes a unit or a day's place too many must not pass.
+func TestABrokenWaveIsNoticed(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 8, Warehouses: 5, Services: 4, SKUs: 10, Stocked: 80, Lines: 2, Places: 30, Capacity: true})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(8, 8))
+	scarce(w, rng, 3)
+	for i := range w.Snapshot.Warehouses {
+		if at := &w.Snapshot.Warehouses[i].DailyCapacity; *at > 0 {
+			*at = 2
+		}
+	}
+	orders, now := drawOrders(w, rng, 40)
+	decide := func() *engine.Wave {
+		got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{Iterations: 60, Rounds: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	taken := newUse()
+	got := decide()
+	checkWave(t, w.Engine, w.Stock, orders, got)
+	for _, d := range got.Decisions {
+		for _, s := range d.Shipments {
+			taken.add(s.Warehouse, s.Service, s.ShipDate, s.Items, 1)
+		}
+	}
+	if over := taken.over(w.Snapshot, w.Stock); over != "" {
+		t.Fatal(over)
+	}
+	binding := 0 // things of which one less breaks the wave
+	for at, n := range taken.stock {
+		cell := int(at[1])*w.Stock.Stride + int(at[0])
+		have := w.Stock.Available[cell]
+		w.Stock.Available[cell] = int32(n) - 1
+		if taken.over(w.Snapshot, w.Stock) == "" {
+			t.Errorf("SKU %d from %d: %d units of %d are not too many", at[1], at[0], n, n-1)
+		}
+		w.Stock.Available[cell] = have
+	}
+	for at, n := range taken.days {
+		capacity := &w.Snapshot.Warehouses[at[0]].DailyCapacity
+		if at[1] >= 0 {
+			capacity = &w.Snapshot.Services[at[1]].DailyCapacity
+		}
+		if *capacity < 0 {
+			continue
+		}
+		had := *capacity
+		*capacity = int32(n) - 1
+		if taken.over(w.Snapshot, w.Stock) == "" {
+			t.Errorf("day %v: %d shipments of %d are not too many", at, n, n-1)
+		}
+		if int64(had) == n {
+			binding++
+			if now := decide(); slices.ContainsFunc(now.Decisions, func(d engine.Decision) bool { return d.Outcome == engine.Planned }) {
+				checkWave(t, w.Engine, w.Stock, orders, now) // and with one less, the wave keeps to it
+			}
+		}
+		*capacity = had
+	}
+	if t.Logf("%d days are full", binding); binding == 0 {
+		t.Error("no day is full: the test says nothing")
+	}
+}
+
+func TestAllOrNone(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 4, Warehouses: 3, Services: 3, SKUs: 2, Stocked: 100, Lines: -1, Places: 10})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(4, 4))
+	orders, now := drawOrders(w, rng, 6)
+	for i := range orders {
+		orders[i].Lines = []engine.Line{{SKU: w.Source.SKUs[0].ID, Quantity: 1}}
+		orders[i].Promise = engine.Promise{}
+	}
+	for _, have := range []int32{2, 1} { // six units, then three
+		for wh := range int32(3) {
+			w.Stock.Set(0, wh, have)
+		}
+		got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := have == 2; got.Filled != want {
+			t.Errorf("%d units each: filled is %v", have, got.Filled)
+		}
+		if have == 2 {
+			checkWave(t, w.Engine, w.Stock, orders, got)
+			continue
+		}
+		outcomes := map[engine.Outcome]int{}
+		for o, d := range got.Decisions {
+			outcomes[d.Outcome]++
+			if (d.Outcome == engine.OutOfStock) != (got.Exhausted[o] == engine.NoStock) {
+				t.Errorf("order %d: %v for %v", o, d.Outcome, got.Exhausted[o])
+			}
+		}
+		if outcomes[engine.OutOfStock] != 3 || outcomes[engine.LeftOut] != 3 || got.Unfilled != 6 || got.Cost != 0 {
+			t.Errorf("outcomes %v, %d unfilled, cost %v", outcomes, got.Unfilled, got.Cost)
+		}
+	}
+	orders[2].Lines[0].Quantity = 9 // more than there is, even alone
+	got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{All: true})
+	if err != nil || got.Filled || got.Status != engine.Infeasible || got.Decisions[2].Outcome != engine.OutOfStock || got.Decisions[1].Outcome != engine.LeftOut {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestPartOfAnOrderInAWave(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 6, Warehouses: 3, Services: 3, SKUs: 3, Stocked: 100, Lines: -1, Places: 10,
+		Policy: network.PolicySource{Partial: "fill"}})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(6, 6))
+	orders, now := drawOrders(w, rng, 2)
+	for sku := range int32(3) {
+		for wh := range int32(3) {
+			w.Stock.Set(sku, wh, 0)
+		}
+	}
+	id := func(i int) string { return w.Source.SKUs[i].ID }
+	for i := range orders {
+		orders[i].Promise = engine.Promise{}
+	}
+	w.Stock.Set(0, 0, 1) // one of the two orders gets it
+	w.Stock.Set(1, 0, 5)
+	w.Stock.Set(2, 0, 2) // three are wanted
+	orders[0].Lines = []engine.Line{{SKU: id(0), Quantity: 1}, {SKU: id(1), Quantity: 1}}
+	orders[1].Lines = []engine.Line{{SKU: id(0), Quantity: 1}, {SKU: id(2), Quantity: 3}}
+	got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWave(t, w.Engine, w.Stock, orders, got)
+	left := int32(0)
+	for _, d := range got.Decisions {
+		for _, it := range d.Unfilled {
+			left += it.Quantity
+		}
+	}
+	if left != 2 || got.Unfilled < 1 || got.Filled {
+		t.Errorf("%d units are left, %d orders are not filled whole", left, got.Unfilled)
+	}
+}
+
+func TestFaultsOfAWave(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 2, Warehouses: 3, Services: 3, SKUs: 3, Places: 10})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(2, 2))
+	orders, now := drawOrders(w, rng, 5)
+	orders[1].Lines[0].SKU = "nonesuch"
+	orders[3].Lines[0].Quantity, orders[3].To.Postal = 0, "x"
+	_, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{})
+	bad, ok := errors.AsType[*faults.Error](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	var fields []string
+	for _, f := range bad.Faults {
+		fields = append(fields, f.Field)
+	}
+	if want := []string{"orders[1].lines[0].sku", "orders[3].lines[0].quantity", "orders[3].to.postal_code"}; !slices.Equal(fields, want) {
+		t.Errorf("faults at %v, want %v", fields, want)
+	}
+	if got, err := w.Engine.DecideWave(w.Stock, nil, now, engine.WaveOptions{}); err != nil || !got.Filled || got.Status != engine.Optimal {
+		t.Errorf("a wave of nothing: %+v, %v", got, err)
+	}
+}
+
+func TestAWaveStops(t *testing.T) {
+	w := enginetest.New(enginetest.Config{Seed: 3, Warehouses: 12, Services: 6, SKUs: 30, Lines: 3, Places: 60, Capacity: true})
+	defer w.Close()
+	rng := rand.New(rand.NewPCG(3, 3))
+	scarce(w, rng, 2)
+	orders, now := drawOrders(w, rng, 60)
+	for _, after := range []int64{0, 1, 10, 100} {
+		var asked atomic.Int64
+		got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{Stop: func() bool { return asked.Add(1) > after }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkWave(t, w.Engine, w.Stock, orders, got)
+		if t.Logf("stopped after %d: cost %v, bound %v, %d price steps", after, got.Cost, got.Bound, got.Iterations); !got.Stopped {
+			t.Errorf("after %d: it does not say that it was stopped", after)
 		}
 	}
 }

@@ -180,8 +180,6 @@ type seat struct {
 	order  int // -1: none
 	used   uint64
 	offers []waveOffer
-
-	dearest units.Money // of all offers made here
 }
 
 // seats lend their memory to whoever asks for an order's offers. An order mostly comes back to the seat that it has, where
@@ -236,7 +234,6 @@ func (r *waveRun) offersOf(order, column int, take []int32, dst []wave.Offer) []
 	s.offers = s.sc.waveOffers(s.offers[:0], s.sc.contentTaken(take), &r.sites[column])
 	for i := range s.offers {
 		o := &s.offers[i]
-		s.dearest = max(s.dearest, o.cost)
 		dst = append(dst, wave.Offer{Cost: int64(o.cost), Class: o.class, Parcels: 1, Service: o.mark()})
 	}
 	r.seats.give(s)

@@ -74,7 +74,7 @@ func (r *waveRun) reason(s *seat, o int, plan *wave.Plan, left *leftovers) (Outc
 		return PromiseMissed, full
 	case full != None:
 		return NotServed, full
-	case len(lines) > int(r.e.snap.Policy.MaxShipments) && r.orders[o].cost < r.unfilled:
+	case len(lines) > int(r.e.snap.Policy.MaxShipments) && r.orders[o].cost < r.orders[o].unfilled:
 		return TooManySplits, NoStock // what is left lies too far apart
 	}
 	return LeftOut, None
