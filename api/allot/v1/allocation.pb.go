@@ -716,7 +716,8 @@ func (x *AllocateResponse) GetHold() *Hold {
 // AllocateBatchRequest asks for joint decisions and a hold for each.
 type AllocateBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// requests are the orders, each with a request_id that no other in the batch has. The server's limit may be lower.
+	// requests are the orders, each with a request_id that no other in the batch has. All of them ignore prices, or none. The
+	// server's limit may be lower.
 	Requests []*AllocateRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	// policy is what is held where not all can be. It is no part of what a request_id stands for.
 	Policy BatchPolicy `protobuf:"varint,2,opt,name=policy,proto3,enum=allot.v1.BatchPolicy" json:"policy,omitempty"`
