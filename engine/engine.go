@@ -39,6 +39,7 @@ type Engine struct {
 	limitOf      []int32 // by service
 	limitService []int32 // by limit: one of its services
 	anyLimited   bool
+	shapes       map[*ratecards.Card]*shape
 	dimensional  []*ratecards.Card // one of each set of dimensional-weight rules that cards have
 	carbon       bool              // a gram of CO2e costs something
 	ship         uint64            // services of kind Ship
@@ -68,7 +69,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 	if opt.LaneCacheBytes < 0 {
 		return nil, fmt.Errorf("engine: lane cache of %d bytes", opt.LaneCacheBytes)
 	}
-	e := &Engine{snap: snap, carbon: snap.Policy.CarbonPrice != 0, volume: skuVolumes(&snap.SKUs)}
+	e := &Engine{snap: snap, shapes: map[*ratecards.Card]*shape{}, carbon: snap.Policy.CarbonPrice != 0, volume: skuVolumes(&snap.SKUs)}
 	rows, err := ristretto.NewCache(&ristretto.Config[uint64, *destination]{
 		NumCounters:        10 * 100_000, // ten times the places that may be held, as its authors advise
 		MaxCost:            opt.LaneCacheBytes,
@@ -145,6 +146,7 @@ func (e *Engine) limitClass(l limit, service int32) int32 {
 // addDimensional keeps the service's cards whose dimensional-weight rules no card yet has.
 func (e *Engine) addDimensional(svc *network.Service) {
 	for _, card := range svc.Tariff.Cards() {
+		e.shapes[card] = shapeOf(card.Source())
 		if !slices.ContainsFunc(e.dimensional, func(c *ratecards.Card) bool {
 			return reflect.DeepEqual(c.Source().Dimensional, card.Source().Dimensional)
 		}) {

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 
@@ -119,6 +121,68 @@ func (sc *Scratch) reference(items []Item, most int) (units.Money, []ReferenceSh
 		shipments = append(shipments, ReferenceShipment{Warehouse: w, Service: service, Items: content, Cost: ev.cost, Terms: ev.terms})
 	}
 	return units.Money(plan.Cost), shipments, true
+}
+
+// CompareColumns holds the columns of an order against the offers that they stand for, on n random contents. It returns
+// for how many there is an offer, for how many of these the columns are exact, and the first that they do not tell, or put
+// too high. Without columns all are 0.
+func (e *Engine) CompareColumns(stock *StockView, order *Order, now units.Instant, late bool, rng *rand.Rand, n int) (offers, exact int, wrong string, err error) {
+	sc := e.NewScratch()
+	if err := sc.resolve(stock, order, now); err != nil {
+		return 0, 0, "", err
+	}
+	sc.late = late && sc.promised
+	sc.begin()
+	clear(sc.byTake)
+	sc.used, sc.limit = 0, unreachable-1
+	if !sc.gatherSources(math.MaxInt32) {
+		return 0, 0, "", nil
+	}
+	p := sc.pose(math.MaxInt32)
+	c := sc.columnsOf(p)
+	if c == nil {
+		return 0, 0, "", nil
+	}
+	take := make([]int32, p.Lines)
+	for range n {
+		w := rng.IntN(p.Warehouses)
+		clear(take)
+		share := 1 + rng.IntN(p.Lines)
+		some := int32(0)
+		for l, q := range p.Quantity {
+			if have := min(q, p.Available[l*p.Warehouses+w]); rng.IntN(p.Lines) < share && have > 0 && (have == q || p.MaySplit[l]) {
+				if take[l] = have; p.MaySplit[l] {
+					take[l] = 1 + rng.Int32N(have)
+				}
+			}
+			some += take[l]
+		}
+		if some == 0 {
+			continue
+		}
+		offer, ok := sc.offerTake(w, take)
+		if !ok {
+			if column, ok := c.Offer(p, w, take); c.Exact && ok && column.Cost <= int64(sc.limit) && some < int32(sc.whole.units) {
+				return offers, exact, fmt.Sprintf("warehouse %d offers nothing for %v, the columns say %d", sc.sources[w], take, column.Cost), nil
+			}
+			continue
+		}
+		offers++
+		column, ok := c.Offer(p, w, take)
+		if floor, fine := sc.floorTake(w, take); !fine || floor > offer.Cost {
+			return offers, exact, fmt.Sprintf("warehouse %d offers %v for %d, the floor is %d", sc.sources[w], take, offer.Cost, floor), nil
+		}
+		if !ok || column.Cost > offer.Cost {
+			return offers, exact, fmt.Sprintf("warehouse %d offers %v for %d, the columns say %d, %v", sc.sources[w], take, offer.Cost, column.Cost, ok), nil
+		}
+		if c.Exact && (column.Cost != offer.Cost || column.Arrival != offer.Arrival) {
+			return offers, exact, fmt.Sprintf("warehouse %d offers %v for %d by %d, the columns say exactly %d by %d", sc.sources[w], take, offer.Cost, offer.Arrival, column.Cost, column.Arrival), nil
+		}
+		if c.Exact {
+			exact++
+		}
+	}
+	return offers, exact, "", nil
 }
 
 // SharedRows returns how many rows of lanes some places have between them, and the first place, if any, whose row is not

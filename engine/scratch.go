@@ -82,7 +82,9 @@ type Scratch struct {
 	unsettled  bool // and so did an earlier one of this decision, for a plan that is to be preferred
 	stopped    bool // Stop said so during this decision
 
+	columns   columns
 	problem   solver.Problem
+	floor     func(w int, take []int32) (int64, bool) // floorTake
 	solver    solver.Scratch
 	shortlist []candidate
 	sources   []int32 // warehouse rows of the split problem, by rank
@@ -216,6 +218,6 @@ func (e *Engine) NewScratch() *Scratch {
 	}
 	sc.problem.Stop = sc.stop
 	sc.problem.Offer = sc.offerTake
-	sc.problem.Floor = sc.floorTake
+	sc.floor = sc.floorTake
 	return sc
 }

@@ -125,14 +125,10 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 	if !worth || !sc.gatherSources(maxShipments) {
 		return
 	}
-	p := &sc.problem
-	p.Warehouses, p.Lines, p.MaxShipments, p.SplitCost = len(sc.sources), len(sc.items), int(maxShipments), int64(sc.e.snap.Policy.SplitCost)
-	p.Quantity, p.Available, p.MaySplit = p.Quantity[:0], p.Available[:0], p.MaySplit[:0]
-	for _, it := range sc.items {
-		p.Quantity = append(p.Quantity, it.Quantity)
-		p.MaySplit = append(p.MaySplit, sc.e.snap.Policy.SplitLines && it.Quantity > 1)
-		for _, w := range sc.sources {
-			p.Available = append(p.Available, sc.stock.available(it.SKU, w))
+	p := sc.pose(maxShipments)
+	if worthColumns(p) {
+		if c := sc.columnsOf(p); c != nil {
+			p.Columns, p.Floor = c, nil
 		}
 	}
 	p.Incumbent = 0
@@ -142,6 +138,26 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 	plan, proof := solver.Split(p, &sc.solver)
 	sc.states += proof.States
 	sc.conclude(d, &plan, &proof)
+}
+
+// pose makes sc.problem that of sc.items from sc.sources, whose offers are asked for.
+func (sc *Scratch) pose(maxShipments int32) *solver.Problem {
+	p := &sc.problem
+	p.Warehouses, p.Lines, p.MaxShipments, p.SplitCost = len(sc.sources), len(sc.items), int(maxShipments), int64(sc.e.snap.Policy.SplitCost)
+	p.Quantity, p.Available, p.MaySplit = p.Quantity[:0], p.Available[:0], p.MaySplit[:0]
+	for _, it := range sc.items {
+		p.Quantity = append(p.Quantity, it.Quantity)
+		p.MaySplit = append(p.MaySplit, sc.e.snap.Policy.SplitLines && it.Quantity > 1)
+		for _, w := range sc.sources {
+			have := sc.stock.available(it.SKU, w)
+			if sc.e.snap.SKUs.Class[it.SKU]&^sc.e.sites[w].classes != 0 {
+				have = 0 // it may not ship that
+			}
+			p.Available = append(p.Available, have)
+		}
+	}
+	p.Columns, p.Floor = nil, sc.floor
+	return p
 }
 
 // conclude puts the best of what is known in sc.best, the single shipment that is there, the plan of lineByLine and the

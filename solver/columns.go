@@ -55,6 +55,24 @@ type Site struct {
 type Rates struct {
 	Divisor int32   // position in Columns.Divisors
 	Steps   []Offer // [step] Refused costs where it cannot be had, which is also so beyond the last
+	Volume  int64   // the most volume of a content that goes this way; 0 sets no limit
+	Lines   []bool  // [line] whether it may be in a content that goes this way; nil: all may
+}
+
+// takes reports whether a line may go this way.
+func (r *Rates) takes(line int) bool { return r.Lines == nil || r.Lines[line] }
+
+// holds reports whether a content of such a volume may go this way.
+func (r *Rates) holds(take []int32, volume int64) bool {
+	if r.Volume > 0 && volume > r.Volume {
+		return false
+	}
+	for l, n := range take {
+		if n > 0 && !r.takes(l) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Columns) check(p *Problem) {
@@ -70,6 +88,8 @@ func (c *Columns) check(p *Problem) {
 		for i := range c.Sites[w].Rates {
 			if r := &c.Sites[w].Rates[i]; len(r.Steps) > len(c.Steps) || int(r.Divisor) >= len(c.Divisors) || r.Divisor < 0 {
 				panic(fmt.Sprintf("solver: warehouse %d has rates of %d steps by divisor %d", w, len(r.Steps), r.Divisor))
+			} else if r.Lines != nil && len(r.Lines) != p.Lines {
+				panic(fmt.Sprintf("solver: warehouse %d has a rate for %d lines of %d", w, len(r.Lines), p.Lines))
 			}
 		}
 	}
@@ -123,6 +143,9 @@ func (c *Columns) Offer(p *Problem, w int, take []int32) (Offer, bool) {
 	best := Offer{Cost: Refused}
 	for i := range site.Rates {
 		r := &site.Rates[i]
+		if !r.holds(take, volume) {
+			continue
+		}
 		step, _ := slices.BinarySearch(c.Steps, billable(weight, volume, c.Divisors[r.Divisor]))
 		if step < len(r.Steps) {
 			best = cheaper(best, r.Steps[step])
@@ -155,6 +178,9 @@ func (c *Columns) floor(p *Problem) func(w int, take []int32) (int64, bool) {
 		rate := Refused
 		for i := range site.Rates {
 			r := &site.Rates[i]
+			if !r.holds(take, volume) {
+				continue
+			}
 			step, _ := slices.BinarySearch(c.Steps, billable(weight, volume, c.Divisors[r.Divisor]))
 			for ; step < len(r.Steps); step++ {
 				rate = min(rate, r.Steps[step].Cost)
@@ -181,6 +207,8 @@ type contents struct {
 	units  []int32   // [vector]
 	number []int32   // the vectors that a warehouse can ship, ascending
 	extra  []int64   // what their units cost besides
+	held   []uint64  // [vector] its lines, by position in the grid; kept only where some rate is not for all lines
+	barred []uint64  // [rate] of the warehouse at hand: the lines that it is not for
 }
 
 // set works out the columns of every vector of the grid.
@@ -197,6 +225,11 @@ func (t *contents) set(p *Problem, g *grid) {
 		t.steps[d] = slices.Grow(t.steps[d][:0], n)[:n]
 		t.steps[d][0] = 0
 	}
+	t.held = t.held[:0]
+	if c.barsLines() {
+		t.held = slices.Grow(t.held, n)[:n]
+		t.held[0] = 0
+	}
 	for i := len(g.line) - 1; i >= 0; i-- {
 		l := int(g.line[i])
 		stride, unit := int(g.stride[i]), int64(g.unit[i])
@@ -208,6 +241,9 @@ func (t *contents) set(p *Problem, g *grid) {
 			}
 			t.weight[v], t.volume[v] = t.weight[less]+weight, t.volume[less]+volume
 			t.lines[v], t.units[v] = t.lines[less]+line, t.units[less]+g.unit[i]
+			if len(t.held) > 0 {
+				t.held[v] = t.held[less] | 1<<i
+			}
 			for d, divisor := range c.Divisors {
 				b := billable(t.weight[v], t.volume[v], divisor)
 				step := int(t.steps[d][less]) // adding makes nothing lighter
@@ -218,6 +254,39 @@ func (t *contents) set(p *Problem, g *grid) {
 			}
 		}
 	}
+}
+
+// barsLines tells whether some rate is not for all lines.
+func (c *Columns) barsLines() bool {
+	for w := range c.Sites {
+		for i := range c.Sites[w].Rates {
+			if c.Sites[w].Rates[i].Lines != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// at takes note of which lines of the grid the rates of a warehouse are not for.
+func (t *contents) at(g *grid, site *Site) {
+	if len(t.held) == 0 {
+		return
+	}
+	t.barred = slices.Grow(t.barred[:0], len(site.Rates))[:len(site.Rates)]
+	for j := range site.Rates {
+		t.barred[j] = 0
+		for i, l := range g.line {
+			if !site.Rates[j].takes(int(l)) {
+				t.barred[j] |= 1 << i
+			}
+		}
+	}
+}
+
+// goes tells whether a vector may go by the j-th rate of the warehouse at hand.
+func (t *contents) goes(r *Rates, j int, v int32) bool {
+	return (r.Volume <= 0 || t.volume[v] <= r.Volume) && (len(t.held) == 0 || t.held[v]&t.barred[j] == 0)
 }
 
 // below lists the vectors within top, the empty one first, and what their units cost at warehouse w besides.
@@ -260,7 +329,7 @@ func (t *contents) extraOf(p *Problem, g *grid, w, content int) int64 {
 	return sum
 }
 
-// offer returns what warehouse w charges for a vector; its cost is Refused or more where it does not ship that.
+// offer returns what the warehouse at hand charges for a vector; its cost is Refused or more where it does not ship that.
 func (t *contents) offer(site *Site, content int32, extra int64) Offer {
 	best := Offer{Cost: Refused}
 	if units := int64(t.units[content]); site.Units >= 0 && units > site.Units {
@@ -268,7 +337,7 @@ func (t *contents) offer(site *Site, content int32, extra int64) Offer {
 	}
 	for i := range site.Rates {
 		r := &site.Rates[i]
-		if step := int(t.steps[r.Divisor][content]); step < len(r.Steps) {
+		if step := int(t.steps[r.Divisor][content]); step < len(r.Steps) && t.goes(r, i, content) {
 			best = cheaper(best, r.Steps[step])
 		}
 	}
@@ -305,6 +374,7 @@ func (s *Scratch) priceColumns(p *Problem) {
 func (s *Scratch) leastOf(p *Problem, w int, top []int32, one []int64) {
 	t, site := &s.contents, &p.Columns.Sites[w]
 	t.below(p, &s.grid, w, top)
+	t.at(&s.grid, site)
 	s.cert.Offers += int64(len(t.number) - 1)
 	fixed, priced := site.Fixed+p.SplitCost, p.Columns.UnitCost != nil
 	for i, v := range t.number {
@@ -314,7 +384,7 @@ func (s *Scratch) leastOf(p *Problem, w int, top []int32, one []int64) {
 		rate := Refused
 		for j := range site.Rates {
 			r := &site.Rates[j]
-			if step := int(t.steps[r.Divisor][v]); step < len(r.Steps) {
+			if step := int(t.steps[r.Divisor][v]); step < len(r.Steps) && t.goes(r, j, v) {
 				rate = min(rate, r.Steps[step].Cost)
 			}
 		}
@@ -358,6 +428,7 @@ func (s *Scratch) gather(p *Problem, rest []int64, limit, latest int64) (dropped
 		}
 		have := g.pack(top) | s.guard
 		site := &p.Columns.Sites[w]
+		t.at(g, site)
 		for _, v := range s.few {
 			if (have-s.packed[v])&s.guard != s.guard {
 				continue

@@ -43,11 +43,19 @@ func columnsProblem(rng *rand.Rand, whole bool) *Problem {
 	for at := rng.Int64N(3); at < 40; at += 1 + rng.Int64N(9) {
 		c.Steps = append(c.Steps, at)
 	}
-	falling := rng.IntN(4) == 0
+	falling, limited, barring := rng.IntN(4) == 0, rng.IntN(3) == 0, rng.IntN(3) == 0
 	for range p.Warehouses {
 		s := Site{Fixed: rng.Int64N(20), PerLine: rng.Int64N(4), PerUnit: rng.Int64N(3), Units: rng.Int64N(12) - 1, Arrival: rng.Int64N(2)}
 		for range rng.IntN(4) {
 			r := Rates{Divisor: rng.Int32N(2)}
+			if limited && rng.IntN(2) == 0 {
+				r.Volume = rng.Int64N(40)
+			}
+			if barring && rng.IntN(2) == 0 {
+				for range p.Lines {
+					r.Lines = append(r.Lines, rng.IntN(3) > 0)
+				}
+			}
 			price := rng.Int64N(20)
 			for range rng.IntN(len(c.Steps) + 1) {
 				o := Offer{Cost: price, Arrival: rng.Int64N(3), Service: rng.Int32N(9)}

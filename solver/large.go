@@ -73,6 +73,7 @@ type largeRow struct {
 	measure []int64 // by position in the site's lines: weight, volume, or both
 	most    []int64 // [step] the most measure of it
 	order   []int32 // positions by profit over measure, as last seen
+	takes   uint64  // lines that may go this way
 	size    []int64 // by position in the site's lines; a content of step s has at most full[s] in all
 	conj    []int64 // [step] least of price less size over this step and all later ones
 	level   []int64 // [step] likewise, with the sizes of the site
@@ -162,7 +163,7 @@ func (s *large) site(w int) {
 			least := infinite
 			for i := range site.rows {
 				r := &site.rows[i]
-				if step := r.stepOf(0, s.weight[l], s.volume[l]); step < len(r.steps) {
+				if step := r.stepOf(0, s.weight[l], s.volume[l]); step < len(r.steps) && r.takes>>l&1 != 0 {
 					least = min(least, r.price[step])
 				}
 			}
@@ -194,8 +195,11 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	row := largeRow{divisor: divisor}
 	var weight, volume int64
 	for _, l := range site.lines {
-		weight += s.weight[l]
-		volume += s.volume[l]
+		if r.takes(int(l)) {
+			row.takes |= 1 << l
+			weight += s.weight[l]
+			volume += s.volume[l]
+		}
 	}
 	reach, _ := slices.BinarySearch(c.Steps, billable(weight, volume, divisor))
 	steps := min(reach+1, len(r.Steps), len(c.Steps))
@@ -211,6 +215,9 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 		row.volumes[i] = math.MaxInt64
 		if divisor > 0 && upper < math.MaxInt64/divisor {
 			row.volumes[i] = upper * divisor
+		}
+		if r.Volume > 0 {
+			row.volumes[i] = min(row.volumes[i], r.Volume)
 		}
 	}
 	row.price = make([]int64, steps)
@@ -236,7 +243,9 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	}
 	for i, l := range site.lines {
 		row.measure = append(row.measure, measure(l))
-		row.order = append(row.order, int32(i))
+		if row.takes>>l&1 != 0 {
+			row.order = append(row.order, int32(i))
+		}
 	}
 	row.most = make([]int64, steps)
 	for i, upper := range row.steps {
@@ -369,7 +378,7 @@ func (s *large) reduce(site *largeSite, price []int64, cutoff int64) (int64, uin
 		}
 		s.items = s.items[:0]
 		for j, l := range site.lines {
-			if profit := s.profit[j]; profit > 0 {
+			if profit := s.profit[j]; profit > 0 && q.row.takes>>l&1 != 0 {
 				s.items = append(s.items, largeItem{
 					gain: profit - q.row.size[j], profit: profit, weight: s.weight[l], volume: s.volume[l], units: int64(s.p.Quantity[l]), line: l,
 				})

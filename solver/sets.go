@@ -268,6 +268,9 @@ func (s *setSearch) price(t *slot) bool {
 	cost, floor := infinite, infinite
 	for i := range t.site.rows {
 		r := &t.site.rows[i]
+		if t.set&^r.takes != 0 {
+			continue
+		}
 		step := r.stepOf(int(t.steps[i]), t.weight, t.volume)
 		t.steps[i] = int32(step)
 		if step < len(r.steps) {
