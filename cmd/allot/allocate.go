@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/server"
@@ -29,6 +30,7 @@ type allocateFlags struct {
 	explain, noHold, strict bool
 	quiet, asJSON, asText   bool
 	candidates              int32
+	jointFlags
 }
 
 func newAllocate(t *terminal) *cobra.Command {
@@ -41,20 +43,31 @@ orderId, from (its file and row) and decision, in the same JSON as the API's Dec
 the API's Explanation. Each order takes its stock before the next one is decided, exactly as the server does it; with
 --no-hold each finds the stock untouched. Nothing is written to the network.
 
-All orders are decided as of one moment: now, or what --now says. The same files and the same moment give the same bytes.
+With --joint all orders are decided together, as one wave: which order gets the unit that two want, and who waits when a day
+is full, is settled so that the sum of all costs is least. The summary then has a lower bound, proven: no decision of the wave
+costs less; the gap is what the cost may be above the best. Orders may wait for a later pickup as long as they are in time, or
+late at the policy's late_cost a day where it allows that. An order that is refused for what the others took says so
+("exhausted": no_stock, warehouse_full or service_full). Leaving an order costs what --unfilled says; without it so much that none
+is left to make others cheaper. The last line of JSON is {"wave": ...}: orders, filled, costMicros (with unfilledCostMicros),
+lowerBoundMicros, gapMicros, status. 10,000 orders take seconds to a minute; --time-budget ends it earlier with the best so far.
+
+All orders are decided as of one moment: now, or what --now says. The same files and the same moment give the same bytes,
+with --joint unless the time budget ended it.
 
 On a terminal, or with --text, decisions are printed for people; piped, or with --json, as JSON Lines. Progress and a
 summary go to standard error. "allot help orders" has the formats, "allot help exit-codes" the exit codes.`,
 		Example: `  allot allocate --network examples/us-parcel examples/us-parcel/orders.jsonl
   allot allocate --network examples/us-parcel --now 2026-11-23T15:00:00Z --explain --text orders.csv
   echo '{"lines":[{"sku":"mug-14oz-slate","quantity":1}],"to":{"postalCode":"10001"}}' | allot allocate --network examples/us-parcel
+  allot allocate --network examples/us-parcel --joint --unfilled 40.00 --time-budget 10s examples/us-parcel/orders.jsonl
+  allot allocate --network examples/us-parcel --joint --all --strict --quiet orders.jsonl | jq .wave
   allot allocate --network examples/us-parcel --json orders.jsonl | jq 'select(.decision.outcome != "OUTCOME_PLANNED")'`,
 		Args: cobra.ArbitraryArgs,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"jsonl", "ndjson", "json", "csv"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return allocate(cmd.Context(), t, &fl, args)
+			return allocate(cmd.Context(), t, &fl, cmd.Flags().Changed, args)
 		},
 	}
 	f := cmd.Flags()
@@ -64,19 +77,27 @@ summary go to standard error. "allot help orders" has the formats, "allot help e
 	f.BoolVar(&fl.explain, "explain", false, "tell why: every cost term, the runner-up, the candidates, and what would have to change")
 	f.Int32Var(&fl.candidates, "candidates", 10, "with --explain, list at most `N` candidates and what-ifs")
 	f.BoolVar(&fl.noHold, "no-hold", false, "leave the stock as it is: decide each order as if it were the only one")
-	f.BoolVar(&fl.strict, "strict", false, "end with code 4 when an order is refused")
+	f.BoolVar(&fl.strict, "strict", false, "end with code 4 when an order is refused, or with --joint not filled whole")
+	f.BoolVar(&fl.joint, "joint", false, "decide all orders together, so that the sum of their costs is least")
+	f.BoolVar(&fl.all, "all", false, "with --joint, fill every order or none")
+	f.StringVar(&fl.unfilled, "unfilled", "", "with --joint, leaving an order costs `COST`, as 40.00 (default five times what it costs alone, or what nearly all do)")
+	f.DurationVar(&fl.budget, "time-budget", 0, "with --joint, end after `TIME`, as 10s, with the best so far (default when it is done)")
+	f.Uint64Var(&fl.seed, "seed", 0, "with --joint, another `NUMBER` tries other changes where the best is not found")
+	f.IntVar(&fl.workers, "workers", 0, "with --joint, use `N` threads; the answer is the same (default one for each processor)")
 	f.BoolVar(&fl.quiet, "quiet", false, "print neither progress nor a summary")
 	f.BoolVar(&fl.asText, "text", false, "print decisions for people, even into a file")
 	f.BoolVar(&fl.asJSON, "json", false, "print JSON Lines, even on a terminal")
 	completeDirectory(cmd, "network")
 	completeFlag(cmd, "now", cobra.NoFileCompletions)
-	completeFlag(cmd, "candidates", cobra.NoFileCompletions)
+	for _, flag := range []string{"candidates", "unfilled", "time-budget", "seed", "workers"} {
+		completeFlag(cmd, flag, cobra.NoFileCompletions)
+	}
 	completeFlag(cmd, "format", cobra.FixedCompletions([]string{formatJSON, formatCSV}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-// check returns the moment that the flags name, and the format of each file.
-func (fl *allocateFlags) check(files []string, clock time.Time) (now time.Time, formats []string, err error) {
+// check returns the moment that the flags name, what leaving an order of a wave costs, and the format of each file.
+func (fl *allocateFlags) check(files []string, clock time.Time, changed func(flag string) bool) (now time.Time, unfilled units.Money, formats []string, err error) {
 	var bad faults.List
 	now = clock
 	if fl.network == "" {
@@ -95,6 +116,7 @@ func (fl *allocateFlags) check(files []string, clock time.Time) (now time.Time, 
 	if fl.candidates < 0 || fl.candidates > maxCandidates {
 		bad.Addf("", 0, 0, "--candidates", fmt.Sprintf("write a number from 0 to %d", maxCandidates), "%d is out of range", fl.candidates)
 	}
+	unfilled = fl.jointFlags.check(fl, changed, &bad)
 	known := []string{formatJSON, formatCSV}
 	if fl.format != "" && !slices.Contains(known, fl.format) {
 		bad.Addf("", 0, 0, "--format", meant(fl.format, known), "unknown format %.60q", fl.format)
@@ -112,21 +134,24 @@ func (fl *allocateFlags) check(files []string, clock time.Time) (now time.Time, 
 		formats = append(formats, format)
 	}
 	if bad.Len() > 0 {
-		return now, nil, misuse(bad.Err())
+		return now, 0, nil, misuse(bad.Err())
 	}
-	return now, formats, nil
+	return now, unfilled, formats, nil
 }
 
-func allocate(ctx context.Context, t *terminal, fl *allocateFlags, files []string) error {
+func allocate(ctx context.Context, t *terminal, fl *allocateFlags, changed func(flag string) bool, files []string) error {
 	if len(files) == 0 {
 		files = []string{"-"}
 		if t.inIsTerminal {
 			fmt.Fprintln(t.err, "reading orders from the terminal, one JSON object a line; Ctrl-D ends them")
 		}
 	}
-	now, formats, err := fl.check(files, t.now())
+	now, unfilled, formats, err := fl.check(files, t.now(), changed)
 	if err != nil {
 		return err
+	}
+	if fl.joint {
+		return allocateJointly(ctx, t, fl, unfilled, now, files, formats)
 	}
 	a, err := newAllocation(fl, now)
 	if err != nil {
@@ -188,6 +213,7 @@ type allocation struct {
 type decided struct {
 	decision    *allotv1.Decision
 	explanation *allotv1.Explanation // nil unless it was asked for
+	joint       bool                 // decided with others
 }
 
 // newAllocation reads the network and puts its stock into a ledger. Its clock stands at now.
@@ -235,16 +261,7 @@ func (a *allocation) order(ctx context.Context, t *terminal, o *filedOrder) erro
 		}
 	}
 	if len(o.faults) > 0 {
-		if o.row > 0 {
-			a.tally.faulty++
-		}
-		for _, f := range o.faults {
-			if a.tally.faults++; a.tally.faults <= maxFaults {
-				fmt.Fprintln(t.err, f)
-			} else if a.tally.faults == maxFaults+1 {
-				fmt.Fprintf(t.err, "more than %d faults; the others are counted, not listed\n", maxFaults)
-			}
-		}
+		a.tally.tell(t.err, o)
 		return nil
 	}
 	a.tally.add(d.decision)
@@ -288,6 +305,7 @@ type decisionLine struct {
 	OrderID     string          `json:"orderId,omitempty"`
 	From        string          `json:"from"` // file:row
 	Decision    json.RawMessage `json:"decision"`
+	Exhausted   string          `json:"exhausted,omitempty"` // by the other orders of a wave
 	Explanation json.RawMessage `json:"explanation,omitempty"`
 }
 
@@ -302,12 +320,7 @@ func (a *allocation) printJSON(w io.Writer, o *filedOrder, d *decided) error {
 			return err
 		}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(line); err != nil {
-		return fmt.Errorf("writing the output: %w", err)
-	}
-	return nil
+	return writeLine(w, line)
 }
 
 // A tally counts what became of the orders.
@@ -328,6 +341,20 @@ func (n *tally) add(d *allotv1.Decision) {
 	}
 }
 
+// tell lists and counts the faults of an order, which is not decided.
+func (n *tally) tell(w io.Writer, o *filedOrder) {
+	if o.row > 0 {
+		n.faulty++
+	}
+	for _, f := range o.faults {
+		if n.faults++; n.faults <= maxFaults {
+			fmt.Fprintln(w, f)
+		} else if n.faults == maxFaults+1 {
+			fmt.Fprintf(w, "more than %d faults; the others are counted, not listed\n", maxFaults)
+		}
+	}
+}
+
 // refused returns how many orders got no plan.
 func (n *tally) refused() int {
 	return n.orders - n.faulty - n.outcomes[allotv1.Outcome_OUTCOME_PLANNED]
@@ -343,7 +370,7 @@ func (n *tally) String(currency string) string {
 	}
 	fmt.Fprintf(&b, "; %s refused", thousands(n.refused()))
 	var why []string
-	for outcome := allotv1.Outcome_OUTCOME_PLANNED + 1; int(outcome) < len(allotv1.Outcome_name); outcome++ {
+	for outcome := allotv1.Outcome_OUTCOME_PLANNED + 1; outcome <= allotv1.Outcome(engine.LeftOut); outcome++ {
 		if of := n.outcomes[outcome]; of > 0 {
 			why = append(why, thousands(of)+" "+outcomeWords(outcome))
 		}

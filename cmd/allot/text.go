@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -77,7 +78,7 @@ func instantWords(t *timestamppb.Timestamp) string {
 }
 
 func outcomeWords(o allotv1.Outcome) string {
-	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(o.String(), "OUTCOME_"), "_", " "))
+	return strings.ToLower(strings.ReplaceAll(engine.Outcome(o).String(), "_", " "))
 }
 
 func constraintWords(c allotv1.Constraint, detail string) string {
@@ -131,7 +132,11 @@ func decisionText(b *strings.Builder, o *allotv1.Order, d *decided) {
 	fmt.Fprintf(b, "  %s %s, ", money(m.GetCostMicros()), m.GetCurrency())
 	switch certificate.GetStatus() {
 	case allotv1.CertificateStatus_CERTIFICATE_STATUS_BOUNDED:
-		fmt.Fprintf(b, "at most %s above the best", money(certificate.GetGapMicros()))
+		best := "the best"
+		if d.joint {
+			best = "what it would cost alone"
+		}
+		fmt.Fprintf(b, "at most %s above %s", money(certificate.GetGapMicros()), best)
 	default:
 		b.WriteString(strings.ToLower(strings.TrimPrefix(certificate.GetStatus().String(), "CERTIFICATE_STATUS_")))
 	}
