@@ -56,11 +56,12 @@ type Wave struct {
 
 // DecideWave decides many orders at once: they contend for stock and for the capacity of days, and one order's best
 // warehouse may be another's only one. The sum of their costs is what is minimised, and a lower bound on it is proven
-// with Lagrangian prices; see package solver/wave.
+// with Lagrangian prices; see package solver/wave. What orders filled whole would get one after the other is
+// worked out as well, and so is a bound from what each would cost alone; the better ones are answered.
 //
 // Each order keeps the rules that it has in Decide, with these differences:
 //   - Where the policy allows lateness it is a cost like any other: an order may be late, at late_cost a day, so that others
-//     cost less, or so that it costs less itself.
+//     cost less, or so that it costs less itself. With a late_cost of 0 it is late for nothing.
 //   - Where days have a capacity a shipment may wait for a later pickup, as long as it arrives in time, or late at its
 //     price, and also because a later day is cheaper. At most MaxWavePickups are looked at.
 //   - PartialFill fills a line whole or leaves it; of a line of which there are not enough units anywhere, even for the
@@ -220,11 +221,11 @@ func (sc *Scratch) lookAlone(o *waveOrder, d *Decision) {
 		o.cost, o.proof = d.Cost, d.Certificate
 		return
 	}
-	if sc.decide(d); policy.Partial != network.PartialFill {
-		o.outcome = d.Outcome
+	sc.decide(d)
+	o.outcome, o.proof = d.Outcome, d.Certificate
+	if policy.Partial != network.PartialFill {
 		return
 	}
-	o.outcome = d.Outcome
 	sc.items = append(sc.items[:0], o.items...)
 	sc.late = sc.mayBeLate()
 	sc.begin()
@@ -399,36 +400,48 @@ func (r *waveRun) price() {
 func (r *waveRun) write(result *wave.Result) *Wave {
 	w := &Wave{
 		Decisions: make([]Decision, len(r.orders)), Exhausted: make([]Constraint, len(r.orders)),
-		Bound: units.Money(result.Bound), Iterations: result.Iterations, Offers: result.Offers, Groups: result.Groups, Stopped: result.Stopped,
+		Bound: units.Money(result.Bound), Iterations: result.Iterations, Offers: result.Offers, Groups: result.Groups,
 	}
-	left := r.leftBy(result)
+	made := make([]verdict, len(r.orders))
+	r.parallel(func(_, o int) {
+		s := r.seats.take(o)
+		defer r.seats.give(s)
+		made[o].unfilled = r.orders[o].lost
+		for _, l := range result.Plans[o].Unfilled {
+			made[o].unfilled += units.Money(r.problem.Orders[o].Lines[l].Unfilled)
+		}
+		if r.sit(s, o); len(result.Plans[o].Shipments) > 0 {
+			r.plan(&made[o].decision, s, o, &result.Plans[o])
+		}
+	})
+	made = r.polish(made)
+	w.Stopped = result.Stopped || r.stopped()
+	left := r.leavings(made)
 	r.parallel(func(_, o int) {
 		s := r.seats.take(o)
 		defer r.seats.give(s)
 		d, of := &w.Decisions[o], &r.orders[o]
-		plan := &result.Plans[o]
-		r.sit(s, o)
-		if len(plan.Unfilled) > 0 && of.outcome == Planned {
-			d.Outcome, w.Exhausted[o] = r.reason(s, o, plan, left)
-		} else {
-			d.Outcome = of.outcome
+		*d = made[o].decision
+		if r.sit(s, o); of.outcome != Planned {
+			if len(d.Shipments) == 0 {
+				d.Outcome, d.Certificate = of.outcome, Certificate{Status: Infeasible}
+			}
+			return
 		}
-		if len(plan.Shipments) > 0 {
-			r.plan(d, s, o, plan)
-		} else if of.outcome == Planned {
-			d.Certificate = of.alone()
-		} else {
-			d.Certificate = Certificate{Status: Infeasible}
+		outcome := Planned
+		if lines := s.sc.leftLines(d); len(lines) > 0 {
+			outcome, w.Exhausted[o] = r.reason(s, o, lines, left)
+		}
+		if len(d.Shipments) == 0 {
+			d.Outcome, d.Certificate = outcome, of.alone()
 		}
 	})
+	w.Bound = max(w.Bound, r.boundApart())
 	for o := range w.Decisions {
-		d, of := &w.Decisions[o], &r.orders[o]
+		d := &w.Decisions[o]
 		w.Cost += d.Cost
-		w.UnfilledCost += of.lost
-		w.Bound += of.lost
-		for _, l := range result.Plans[o].Unfilled {
-			w.UnfilledCost += units.Money(r.problem.Orders[o].Lines[l].Unfilled)
-		}
+		w.UnfilledCost += made[o].unfilled
+		w.Bound += r.orders[o].lost
 		if d.Outcome != Planned || len(d.Unfilled) > 0 {
 			w.Unfilled++
 		}
@@ -440,6 +453,41 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 		w.Status = Optimal
 	}
 	return w
+}
+
+// boundApart returns what all orders cost at least if none takes anything from another, by the proofs of their own searches.
+// Of large orders these know more than the wave's solver. Nothing is known where parts may be left, or where orders may wait
+// for cheaper days than they have alone.
+func (r *waveRun) boundApart() units.Money {
+	if r.e.snap.Policy.Partial == network.PartialFill || r.waits > 0 {
+		return 0
+	}
+	sum := units.Money(0)
+	for o := range r.orders {
+		of := &r.orders[o]
+		switch {
+		case of.whole:
+			sum += min(of.proof.Bound, of.unfilled)
+		case of.proof.Status == Infeasible:
+			sum += of.unfilled
+		}
+	}
+	return sum
+}
+
+// leftLines returns the positions of the items of the order that is resolved of which a decision leaves all units, for whole
+// orders all or none.
+func (sc *Scratch) leftLines(d *Decision) (lines []int32) {
+	for l, it := range sc.items {
+		left := len(d.Shipments) == 0
+		for _, u := range d.Unfilled {
+			left = left || u.SKU == it.SKU && u.Quantity >= it.Quantity
+		}
+		if left {
+			lines = append(lines, int32(l))
+		}
+	}
+	return lines
 }
 
 // plan writes the decision of a plan. The offers are made once more: they are what they were.
@@ -459,13 +507,7 @@ func (r *waveRun) plan(d *Decision, s *seat, o int, plan *wave.Plan) {
 		sc.best = append(sc.best, chosen{warehouse: r.sites[sh.Warehouse].warehouse, content: c, offer: kept, cost: s.offers[at].cost})
 	}
 	sc.report(d)
-	d.Certificate = of.alone()
-	if d.Cost < d.Certificate.Bound { // it waits for a cheaper day
-		d.Certificate.Bound = sc.row.money(sc.row.floors[sc.speed*tiers]) + sc.row.handling
-	}
-	if d.Certificate.Gap = d.Cost - d.Certificate.Bound; d.Certificate.Gap == 0 {
-		d.Certificate.Status = Optimal
-	}
+	d.Certificate = r.certificate(sc, o, d.Cost)
 	goal, next := of.goal(), 0
 	for l, it := range of.items {
 		n := it.Quantity - goal[l].Quantity

@@ -275,7 +275,11 @@ func TestDecideWaveDoesNotDependOnWorkers(t *testing.T) {
 	defer w.Close()
 	rng := rand.New(rand.NewPCG(3, 3))
 	scarce(w, rng, 2)
-	orders, now := drawOrders(w, rng, 150)
+	n := 150
+	if testing.Short() {
+		n = 30
+	}
+	orders, now := drawOrders(w, rng, n)
 	var first *engine.Wave
 	for _, workers := range []int{1, 4, 4} {
 		got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{Workers: workers, Iterations: 60, Rounds: 4, Seed: 9})
@@ -348,12 +352,13 @@ func TestAWaveCostsNoMoreThanOrdersInTurn(t *testing.T) {
 		{Seed: seed + 2, Warehouses: 12, Services: 6, SKUs: 40, Stocked: 60, Lines: 2, Places: 60, Capacity: true},
 		{Seed: seed + 3, Warehouses: 12, Services: 6, SKUs: 40, Stocked: 60, Lines: 2, Places: 60, Capacity: true, Classes: true,
 			Policy: network.PolicySource{Late: "allow", LateCost: units.Currency}},
+		{Seed: seed + 4, Warehouses: 12, Services: 6, SKUs: 200, Stocked: 60, Lines: 9, Places: 60, Policy: network.PolicySource{SplitLines: true}},
 	}
 	for i, cfg := range configs {
 		w := enginetest.New(cfg)
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		scarce(w, rng, 4)
-		orders, now := drawOrders(w, rng, n)
+		orders, now := drawOrders(w, rng, n/max(1, cfg.Lines/2))
 		const unfilled = 80 * units.Currency
 		got, err := w.Engine.DecideWave(w.Stock, orders, now, engine.WaveOptions{Unfilled: unfilled, Seed: seed, Iterations: 120, Rounds: 30})
 		if err != nil {

@@ -3,8 +3,6 @@ package engine
 import (
 	"iter"
 	"math/bits"
-
-	"github.com/allot-engine/allot/solver/wave"
 )
 
 // leftovers are what a wave leaves of what it could take.
@@ -13,33 +11,13 @@ type leftovers struct {
 	limits []int64 // as wave.Problem.Limits
 }
 
-// leftBy returns what a wave leaves.
-func (r *waveRun) leftBy(result *wave.Result) *leftovers {
-	p := &r.problem
-	left := &leftovers{stock: append([]int32(nil), p.Stock...), limits: append([]int64(nil), p.Limits...)}
-	for o := range result.Plans {
-		for i := range result.Plans[o].Shipments {
-			s := &result.Plans[o].Shipments[i]
-			for l, n := range s.Take {
-				left.stock[int(p.Orders[o].Lines[l].SKU)*p.Warehouses+int(s.Warehouse)] -= n
-			}
-			if s.Offer.Class >= 0 {
-				for _, c := range p.Classes[s.Offer.Class] {
-					left.limits[c]--
-				}
-			}
-		}
-	}
-	return left
-}
-
-// reason tells why a plan leaves lines that the order alone would have had: what the wave exhausted, and the outcome to be
+// reason tells why a decision leaves lines that the order alone would have had: what the wave exhausted, and the outcome to be
 // told where the order is refused for it. The order sits in the seat.
-func (r *waveRun) reason(s *seat, o int, plan *wave.Plan, left *leftovers) (Outcome, Constraint) {
+func (r *waveRun) reason(s *seat, o int, unfilled []int32, left *leftovers) (Outcome, Constraint) {
 	p, sc := &r.problem, s.sc
 	lines := p.Orders[o].Lines
 	full := None
-	for _, l := range plan.Unfilled {
+	for _, l := range unfilled {
 		line := &lines[l]
 		total, open, closed := int64(0), false, None
 		take := make([]int32, len(lines))
