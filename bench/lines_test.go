@@ -55,7 +55,9 @@ func BenchmarkLines(b *testing.B) {
 					}
 				}
 				slices.Sort(took)
-				at := func(percent int) float64 { return float64(took[min(len(took)*percent/100, len(took)-1)].Microseconds()) }
+				at := func(percent int) float64 {
+					return float64(took[min(len(took)*percent/100, len(took)-1)].Microseconds())
+				}
 				b.ReportMetric(at(50), "p50-µs")
 				b.ReportMetric(at(99), "p99-µs")
 				b.ReportMetric(100*optimal/max(planned, 1), "optimal-%")

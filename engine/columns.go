@@ -15,10 +15,16 @@ import (
 // each. For them the engine writes down what a carton costs by the weight and volume of what is in it, as solver.Columns:
 // one rate for each size of carton, the cheapest over the services that are in time. A carton's sides are known, so that
 // what is left of a card is steps of weight; only surcharges by the parcel's flags or declared value are not, and cards
-// with such count by their floors. The columns say what an offer costs at least, and nearly always what it costs.
+// with such count by their floors. What does not go in one carton costs at least what any parcels of its weight do. The
+// columns say what an offer costs at least; mostly it is known that they say just what it costs, and the solver then asks
+// for none.
 
-// maxColumnBoxes is the most sizes of carton for which columns are made: the solver's bounds look at no more rates.
-const maxColumnBoxes = 16
+// maxColumnBoxes is the most sizes of carton for which columns are made: the solver's bounds look at no more than 16 rates,
+// and two are for other parcels.
+const maxColumnBoxes = 14
+
+// severalSteps is in how many parts the weight of an order is cut to work out what several parcels cost at least.
+const severalSteps = 128
 
 // columnBits is how many bits the weight of a whole order takes at most in columns, so that weights times costs fit.
 const columnBits = 28
@@ -120,6 +126,14 @@ type columns struct {
 	mixed  bool // the lines have different flags
 	exact  bool // as far as is known, every offer is what the columns say
 
+	cartons bool          // every part of the order goes in one carton
+	alone   []bool        // [line] a unit of it is a parcel as it is, by some service
+	anyone  bool          // some line is
+	part    units.Weight  // one of severalSteps of the order
+	several []units.Money // [way*(severalSteps+1) + parts]: what two parcels or more of so many parts cost at least in all
+	closure []units.Money // likewise, of one parcel or more, for one way
+	parcel  []units.Money // [parts-1] a parcel of so many parts, for one way
+
 	from []int32 // [source] position in sets
 	sets []outletSet
 
@@ -168,16 +182,16 @@ func worthColumns(p *solver.Problem) bool {
 	return false
 }
 
-// columnsOf returns the columns of a problem for sc.sources, or nil where they would not hold: not every part of the order
-// is sure to go in one carton.
+// columnsOf returns the columns of a problem for sc.sources, or nil where they would not hold.
 func (sc *Scratch) columnsOf(p *solver.Problem) *solver.Columns {
 	e, snap := sc.e, sc.e.snap
-	if len(snap.Boxes) == 0 || len(snap.Boxes) > maxColumnBoxes || !sc.oneCarton() {
+	if len(snap.Boxes) == 0 || len(snap.Boxes) > maxColumnBoxes {
 		return nil
 	}
 	c := &sc.columns
+	c.cartons = sc.oneCarton()
 	c.ways, c.sets, c.outlets, c.rates, c.offers, c.takes = c.ways[:0], c.sets[:0], c.outlets[:0], c.rates[:0], c.offers[:0], c.takes[:0]
-	c.exact, c.mixed, c.flags = !e.carbon, false, snap.SKUs.Flags[sc.items[0].SKU]
+	c.exact, c.mixed, c.flags = c.cartons && !e.carbon, false, snap.SKUs.Flags[sc.items[0].SKU]
 	for _, it := range sc.items {
 		c.mixed = c.mixed || snap.SKUs.Flags[it.SKU] != c.flags
 	}
@@ -187,6 +201,9 @@ func (sc *Scratch) columnsOf(p *solver.Problem) *solver.Columns {
 	}
 	sc.columnEnds()
 	sc.columnTables()
+	if !c.cartons {
+		sc.severalParcels()
+	}
 	sc.columnSteps()
 	for i := range c.sets {
 		sc.rate(&c.sets[i])
@@ -220,6 +237,66 @@ func (sc *Scratch) oneCarton() bool {
 		}
 	}
 	return true
+}
+
+// unitAlone tells whether by some service a unit of a SKU is a parcel as it is, since it ships alone or no carton takes it.
+func (sc *Scratch) unitAlone(sku int32) bool {
+	if sc.e.snap.SKUs.ShipsAlone[sku] {
+		return true
+	}
+	var pack packing
+	for class := range sc.e.limits {
+		sc.packer.pack(&pack, []Item{{SKU: sku, Quantity: 1}}, &sc.e.limits[class])
+		if !pack.ok || pack.parcels[0].Box < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// severalParcels works out what several parcels cost at least, by way and weight. A parcel counts as the part of the order
+// that it has begun, so that parcels of a weight have as many parts between them as that weight has at least.
+func (sc *Scratch) severalParcels() {
+	c, boxes, n := &sc.columns, len(sc.e.snap.Boxes), len(sc.columns.ends)
+	c.alone, c.anyone = c.alone[:0], false
+	for _, it := range sc.items {
+		alone := sc.unitAlone(it.SKU)
+		c.alone, c.anyone = append(c.alone, alone), c.anyone || alone
+	}
+	c.part = sc.whole.weight/severalSteps + 1
+	const size = severalSteps + 1
+	c.several = slices.Grow(c.several[:0], len(c.ways)*size)[:len(c.ways)*size]
+	c.closure, c.parcel = slices.Grow(c.closure[:0], size)[:size], slices.Grow(c.parcel[:0], severalSteps)[:severalSteps]
+	for i := range c.ways {
+		least, at := unreachable, n-1
+		for k := severalSteps - 1; k >= 0; k-- {
+			for ; at >= 0 && c.ends[at] > units.Weight(k)*c.part; at-- {
+				for b := range boxes {
+					least = min(least, c.tables[(i*boxes+b)*n+at])
+				}
+			}
+			c.parcel[k] = least
+			if c.anyone {
+				c.parcel[k] = min(least, sc.aloneFloor(&c.ways[i], units.Weight(k)*c.part+1))
+			}
+		}
+		several := c.several[i*size:][:size]
+		several[0], several[1], c.closure[0], c.closure[1] = 0, min(2*c.parcel[0], unreachable), 0, c.parcel[0]
+		for k := 2; k < size; k++ {
+			least := unreachable
+			for first := 1; first < k; first++ {
+				least = min(least, c.parcel[first-1]+c.closure[k-first])
+			}
+			several[k], c.closure[k] = least, min(least, c.parcel[k-1])
+		}
+	}
+}
+
+// aloneFloor returns what a parcel of at least a weight costs at least by a way, whatever its sides.
+func (sc *Scratch) aloneFloor(w *way, weight units.Weight) units.Money {
+	tier := tierOf(weight)
+	floor := min(sc.e.zoneFloor(w.service, w.zone, tier), sc.e.zoneFloor(w.service, w.light, tier))
+	return min(floor+sc.row.extra[w.service], unreachable)
 }
 
 // unitCosts writes what a unit costs at a warehouse by its price and its weight. It reports false where a shipment may pay
@@ -381,9 +458,8 @@ func (sc *Scratch) priceCartons(b int) {
 					price = total + box.Cost
 				}
 			case card != nil: // no more is known than a floor
-				tier := tierOf(lightest)
-				if floor := min(e.zoneFloor(w.service, w.zone, tier), e.zoneFloor(w.service, w.light, tier)); floor < unreachable {
-					price = floor + sc.row.extra[w.service] + box.Cost
+				if floor := sc.aloneFloor(w, lightest); floor < unreachable {
+					price = floor + box.Cost
 				}
 			}
 			c.tables[(i*len(e.snap.Boxes)+b)*len(c.ends)+at] = price
@@ -481,7 +557,7 @@ func (sc *Scratch) rate(set *outletSet) {
 		}
 		all := true
 		for _, it := range sc.items {
-			takes := fits(snap.SKUs.Sides[it.SKU], snap.Boxes[b].Inside) && snap.SKUs.Class[it.SKU]&^classes == 0
+			takes := fits(snap.SKUs.Sides[it.SKU], snap.Boxes[b].Inside) && snap.SKUs.Class[it.SKU]&^classes == 0 && !snap.SKUs.ShipsAlone[it.SKU]
 			c.takes, all = append(c.takes, takes), all && takes
 		}
 		r := solver.Rates{Steps: c.offers[from:len(c.offers):len(c.offers)], Volume: max(sc.packer.room[b], 1)}
@@ -490,5 +566,36 @@ func (sc *Scratch) rate(set *outletSet) {
 		}
 		c.rates = append(c.rates, r)
 	}
+	if !c.cartons {
+		sc.rateOthers(set)
+	}
 	set.rates = c.rates[start:len(c.rates):len(c.rates)]
+}
+
+// rateOthers adds the rates of a set for what does not go in one carton: for several parcels, and for a unit that is a
+// parcel as it is.
+func (sc *Scratch) rateOthers(set *outletSet) {
+	c := &sc.columns
+	const size = severalSteps + 1
+	add := func(lines []bool, price func(o *outlet, over units.Weight) units.Money) {
+		from := len(c.offers)
+		for _, at := range c.first {
+			over := units.Weight(0)
+			if at > 0 {
+				over = c.ends[at-1]
+			}
+			least := solver.Refused
+			for i := range set.outlets {
+				if p := price(&set.outlets[i], over); p < unreachable {
+					least = min(least, int64(p+set.outlets[i].extra))
+				}
+			}
+			c.offers = append(c.offers, solver.Offer{Cost: least})
+		}
+		c.rates = append(c.rates, solver.Rates{Steps: c.offers[from:len(c.offers):len(c.offers)], Lines: lines})
+	}
+	add(nil, func(o *outlet, over units.Weight) units.Money { return c.several[int(o.way)*size+int(over/c.part)+1] })
+	if c.anyone {
+		add(c.alone, func(o *outlet, over units.Weight) units.Money { return sc.aloneFloor(&c.ways[o.way], over+1) })
+	}
 }
