@@ -63,17 +63,20 @@ type Wave struct {
 //   - Where the policy allows lateness it is a cost like any other: an order may be late, at late_cost a day, so that others
 //     cost less, or so that it costs less itself. With a late_cost of 0 it is late for nothing.
 //   - Where days have a capacity a shipment may wait for a later pickup, as long as it arrives in time, or late at its
-//     price, and also because a later day is cheaper. At most MaxWavePickups are looked at.
+//     price, and also because a later day is cheaper. At most MaxWavePickups are looked at, and none after
+//     those that together have room for all orders that could want them.
 //   - PartialFill fills a line whole or leaves it; of a line of which there are not enough units anywhere, even for the
 //     order alone, those that there are count as the line. Leaving units costs their share of WaveOptions.Unfilled.
 //   - Ties between plans of equal cost may end otherwise than in Decide.
 //
 // A decision's certificate is about its order alone: what it would cost at least if it were the only one and left with the
 // first pickup that has room, as in Decide. (One that waits for a cheaper day may cost less; its bound is then a rough
-// one.) The wave's own bound stands in the Wave. An order that is refused has the outcome that it would have alone, or, where the others of the
-// wave left too little for it, OutOfStock, PromiseMissed or NotServed, and what is short in Wave.Exhausted; or LeftOut,
-// where leaving it costs less, and where All was asked and another order cannot be filled. With All and without Filled all
-// orders are refused and nothing costs anything.
+// one.) The wave's own bound stands in the Wave. An order that is refused has the outcome that it would have alone, or,
+// where the others of the wave left too little for it, OutOfStock, PromiseMissed or NotServed, and what is short in
+// Wave.Exhausted; or LeftOut, where leaving it costs less, and where All was asked and another order cannot be filled. With
+// All and without Filled all orders are refused and nothing costs anything.
+//
+// The prices of the stock view are costs like any other, and weigh against Unfilled too.
 //
 // The error is a *faults.Error that lists everything malformed about all orders, each field behind its order's position:
 // orders[3].lines[0].sku. Stock and capacity are read once, in the beginning. The answer depends on the arguments alone,
@@ -86,11 +89,11 @@ func (e *Engine) DecideWave(stock *StockView, orders []Order, now units.Instant,
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
 	r := &waveRun{e: e, stock: stock, asked: orders, now: now, opt: opt, orders: make([]waveOrder, len(orders))}
-	r.seats = newSeats(e, 4*opt.Workers)
+	r.seats = newSeats(e, 4*opt.Workers, opt.Stop)
 	if err := r.resolveAll(); err != nil {
 		return nil, err
 	}
-	if opt.All && slices.ContainsFunc(r.orders, func(o waveOrder) bool { return !o.whole }) {
+	if opt.All && slices.ContainsFunc(r.orders, func(o waveOrder) bool { return !o.whole && o.proof.Status != Bounded }) {
 		return r.none(nil), nil
 	}
 	r.columns()
@@ -118,6 +121,7 @@ type waveRun struct {
 	skus    []int32    // [column] rows
 	problem wave.Problem
 	limiter limiter
+	cut     bool  // Stop ended the last improvement
 	waits   int64 // days between the first ship date and the last one of the wave
 }
 
@@ -215,7 +219,8 @@ func (sc *Scratch) lookAlone(o *waveOrder, d *Decision) {
 	policy := &sc.e.snap.Policy
 	o.items = slices.Clone(sc.items)
 	d.reset()
-	sc.late, sc.scored = sc.mayBeLate(), 0
+	sc.start()
+	sc.late = sc.mayBeLate()
 	if sc.search(d, policy.MaxShipments) {
 		o.whole, o.outcome = true, Planned
 		o.cost, o.proof = d.Cost, d.Certificate
@@ -415,7 +420,7 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 		}
 	})
 	made = r.polish(made)
-	w.Stopped = result.Stopped || r.stopped()
+	w.Stopped = result.Stopped || r.cut || slices.ContainsFunc(r.orders, func(o waveOrder) bool { return o.proof.Stopped })
 	left := r.leavings(made)
 	r.parallel(func(_, o int) {
 		s := r.seats.take(o)
@@ -424,7 +429,7 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 		*d = made[o].decision
 		if r.sit(s, o); of.outcome != Planned {
 			if len(d.Shipments) == 0 {
-				d.Outcome, d.Certificate = of.outcome, Certificate{Status: Infeasible}
+				d.Outcome, d.Certificate = of.outcome, of.proof
 			}
 			return
 		}
@@ -538,7 +543,7 @@ func (r *waveRun) none(tried *Wave) *Wave {
 		d.Outcome, d.Certificate = LeftOut, of.alone()
 		switch {
 		case !of.whole && of.outcome != Planned: // what can be filled in part is left out too
-			d.Outcome, d.Certificate = of.outcome, Certificate{Status: Infeasible}
+			d.Outcome, d.Certificate = of.outcome, of.proof
 		case tried != nil && tried.Decisions[o].Outcome != Planned:
 			d.Outcome = tried.Decisions[o].Outcome
 		}

@@ -222,6 +222,15 @@ func TestDecideWaveMatchesBruteForce(t *testing.T) {
 		w := enginetest.New(cfg)
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
 		scarce(w, rng, 3)
+		if i%2 == 1 {
+			// Where days have a capacity, days of different prices would make it pay to wait longer than a wave looks.
+			rows := slices.DeleteFunc(w.PriceRows(rng), func(r engine.PriceRow) bool { return cfg.Capacity && r.From != 0 })
+			prices, err := engine.NewPrices(w.Snapshot, rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Stock.Prices = prices
+		}
 		for n := range waves {
 			if cfg.Capacity {
 				w.Stock.Capacity = rooms{seed + uint64(n)}
@@ -229,8 +238,8 @@ func TestDecideWaveMatchesBruteForce(t *testing.T) {
 			var orders []engine.Order
 			var now units.Instant
 			for range 2 + rng.IntN(3) {
-				o, at := w.Order(rng, n*7_919%2_000_000)
-				if o.Promise.Date == 0 && cfg.Capacity { // else days go on until the horizon
+				o, at := w.Order(rng, 300_000+n*7_919%2_000_000) // after the week in which fuel changes
+				if o.Promise.Date == 0 && cfg.Capacity {         // else days go on until the horizon
 					o.Promise.Date = units.Date(int64(at)/86_400) + 5
 				}
 				if len(o.Lines) == 2 && o.Lines[0].SKU == o.Lines[1].SKU {

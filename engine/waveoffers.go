@@ -190,10 +190,12 @@ type seats struct {
 	turn uint64
 }
 
-func newSeats(e *Engine, n int) *seats {
+func newSeats(e *Engine, n int, stop func() bool) *seats {
 	s := &seats{}
 	for range n {
-		s.free = append(s.free, &seat{sc: e.NewScratch(), order: -1})
+		sc := e.NewScratch()
+		sc.Stop = stop
+		s.free = append(s.free, &seat{sc: sc, order: -1})
 	}
 	return s
 }

@@ -31,7 +31,7 @@ func (r *waveRun) leftover() *leftover {
 	l := &leftover{e: r.e, from: r.stock, taken: map[dayTaken]int32{}}
 	// Most of it is never touched, so the operating system never gives it.
 	l.view = *NewStockView(len(r.e.snap.SKUs.IDs), r.stock.Stride)
-	l.view.Capacity = l
+	l.view.Capacity, l.view.Prices = l, r.stock.Prices
 	for i, sku := range r.skus {
 		for column := range r.sites {
 			l.view.Set(sku, r.sites[column].warehouse, r.problem.Stock[i*len(r.sites)+column])
@@ -135,6 +135,7 @@ func (r *waveRun) better(sc *Scratch, left *leftover, o int, v *verdict) (found 
 	if err := sc.resolve(&left.view, &r.asked[o], r.now); err != nil {
 		panic("engine: an order of a wave changed while it was decided: " + err.Error())
 	}
+	sc.start()
 	sc.late = sc.mayBeLate()
 	var d Decision
 	if !sc.search(&d, r.e.snap.Policy.MaxShipments) || d.Cost >= v.cost() {
@@ -145,7 +146,11 @@ func (r *waveRun) better(sc *Scratch, left *leftover, o int, v *verdict) (found 
 	return true
 }
 
-func (r *waveRun) stopped() bool { return r.opt.Stop != nil && r.opt.Stop() }
+// stopped asks Stop, and remembers a yes.
+func (r *waveRun) stopped() bool {
+	r.cut = r.cut || r.opt.Stop != nil && r.opt.Stop()
+	return r.cut
+}
 
 // certificate returns what is known of an order's plan, compared with the plans that it would have alone. The order is
 // resolved in the scratch.
