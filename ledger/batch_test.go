@@ -292,3 +292,43 @@ func TestAllocateEachAnswersEachForItself(t *testing.T) {
 		t.Error(again, errs, err)
 	}
 }
+
+// BenchmarkAllocateAll shows for how long a batch keeps others from the ledger, beside the same one by one.
+func BenchmarkAllocateAll(b *testing.B) {
+	const length = 5000
+	batch := make([]*Allocation, length)
+	rng := rand.New(rand.NewPCG(1, 1))
+	fill := func(number int) {
+		for i := range batch {
+			batch[i] = &Allocation{Request: Request{ID: fmt.Sprint(number, "/", i)}, At: noon, TTL: 60, Answer: make([]byte, 400), Stock: []StockClaim{
+				{Warehouse(rng.IntN(50)), SKU(rng.IntN(1000)), 1}, {Warehouse(rng.IntN(50)), SKU(rng.IntN(1000)), 1},
+			}}
+		}
+	}
+	for name, grant := range map[string]func(*State) error{
+		"together": func(s *State) error { _, err := s.AllocateAll(batch); return err },
+		"one by one": func(s *State) error {
+			for _, a := range batch {
+				if _, err := s.Allocate(a); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			l := small(b, Config{}, 50, 1000, 1_000_000)
+			n := 0
+			for b.Loop() {
+				b.StopTimer()
+				fill(n)
+				n++
+				b.StartTimer()
+				if err := grant(l.state); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/length, "ns/allocation")
+		})
+	}
+}
