@@ -90,29 +90,32 @@ func (s *State) Allocate(a *Allocation) (Hold, error) {
 	if err != nil {
 		return Hold{}, err
 	}
-	return s.allocate(a, r)
+	return s.grant(a, r)
 }
 
 // Decline remembers the answer to an order that could not be filled, and holds nothing; of the allocation it takes what
-// says so. The result has status Refused and no ID. A repeated request gets its first answer, granted or refused.
+// says so. So does Allocate where the allocation is refused. The result has status Refused and no ID. A repeated request gets its first answer, granted or refused.
 //
 // Errors: InvalidError, ErrRequestReused, ErrFull.
 func (s *State) Decline(a *Allocation) (Hold, error) {
-	var f faults
-	checkInstant(&f, "at", a.At)
-	checkText(&f, "request id", a.Request.ID)
-	checkText(&f, "order", a.Order)
-	if err := f.err(); err != nil {
+	refused := *a
+	refused.Refused = true
+	if _, err := newRecord(&refused); err != nil {
 		return Hold{}, err
 	}
 	return s.decline(a)
 }
 
 // newRecord checks what can be checked without a state, and copies the allocation. Claims on the same counter are
-// merged and sorted, so that each counter is checked once.
+// merged and sorted, so that each counter is checked once. There is no record of what is refused.
 func newRecord(a *Allocation) (*record, error) {
 	var f faults
 	checkInstant(&f, "at", a.At)
+	if a.Refused {
+		checkText(&f, "request id", a.Request.ID)
+		checkText(&f, "order", a.Order)
+		return nil, f.err()
+	}
 	if a.TTL < 1 || a.TTL >= YearSeconds {
 		f.addf("ttl", "is %d s; a hold lives for at least 1 s and less than a year (%d s)", a.TTL, YearSeconds)
 	}
@@ -208,20 +211,33 @@ func (s *State) decline(a *Allocation) (Hold, error) {
 	if err := f.err(); err != nil {
 		return Hold{}, err
 	}
-	if s.full() {
+	if s.full(1) {
 		return Hold{}, ErrFull
 	}
+	return s.emitDeclined(a, false), nil
+}
+
+// emitDeclined remembers a refusal that was checked. more tells that an event of the same command follows.
+func (s *State) emitDeclined(a *Allocation, more bool) Hold {
 	n := s.sequence + 1
 	r := &record{Hold: Hold{
 		Request: a.Request.sound(), Order: a.Order, Status: Refused, Granted: s.now, Changed: s.now, Sequence: n, Latest: n, Answer: a.Answer,
 	}, heap: -1}
 	s.granting = r
-	s.emit(Event{Kind: Declined, Request: r.Request, Status: Refused, Hold: &r.Hold, Basis: a.Basis, Question: a.Question})
-	return r.Hold, nil
+	s.emit(Event{Kind: Declined, Request: r.Request, Status: Refused, Hold: &r.Hold, Basis: a.Basis, Question: a.Question, More: more})
+	return r.Hold
 }
 
-// full reports whether no more can be remembered.
-func (s *State) full() bool { return s.holds.len()+s.refused.len() >= s.maxHolds }
+// full reports whether not so many more can be remembered.
+func (s *State) full(more int) bool { return s.holds.len()+s.refused.len()+more > s.maxHolds }
+
+// grant allocates, or declines what is refused.
+func (s *State) grant(a *Allocation, r *record) (Hold, error) {
+	if a.Refused {
+		return s.decline(a)
+	}
+	return s.allocate(a, r)
+}
 
 func (s *State) allocate(a *Allocation, r *record) (Hold, error) {
 	s.advance(r.Granted)
@@ -229,19 +245,7 @@ func (s *State) allocate(a *Allocation, r *record) (Hold, error) {
 		return h, err
 	}
 	var f faults
-	base := s.columns.base
-	for i, c := range r.Stock {
-		s.checkCell(&f, "stock", i, c.Warehouse, c.SKU)
-	}
-	for i, c := range r.Shipments {
-		s.checkSite(&f, "shipments", i, c.Warehouse, c.Service)
-		if c.Date < base || c.Date >= base+Horizon {
-			f.addf(element("shipments", i, ".date"), "is %v; shipments can be held for %v to %v", c.Date, base, base+Horizon-1)
-		}
-		if c.Service < 0 {
-			f.addf(element("shipments", i, ".service"), "is missing; a shipment leaves by one service")
-		}
-	}
+	s.checkClaims(&f, r)
 	s.checkBasis(&f, a.Basis)
 	if err := f.err(); err != nil {
 		return Hold{}, err
@@ -249,15 +253,39 @@ func (s *State) allocate(a *Allocation, r *record) (Hold, error) {
 	if err := s.fits(r); err != nil {
 		return Hold{}, err
 	}
-	if s.full() {
+	if s.full(1) {
 		return Hold{}, ErrFull
 	}
+	return s.emitHeld(a, r, false), nil
+}
+
+// checkClaims checks that what is claimed is there to be claimed.
+func (s *State) checkClaims(f *faults, r *record) {
+	base := s.columns.base
+	for i, c := range r.Stock {
+		s.checkCell(f, "stock", i, c.Warehouse, c.SKU)
+	}
+	for i, c := range r.Shipments {
+		s.checkSite(f, "shipments", i, c.Warehouse, c.Service)
+		if c.Date < base || c.Date >= base+Horizon {
+			f.addf(element("shipments", i, ".date"), "is %v; shipments can be held for %v to %v", c.Date, base, base+Horizon-1)
+		}
+		if c.Service < 0 {
+			f.addf(element("shipments", i, ".service"), "is missing; a shipment leaves by one service")
+		}
+	}
+}
+
+// emitHeld grants what was checked. more tells that an event of the same command follows.
+func (s *State) emitHeld(a *Allocation, r *record, more bool) Hold {
 	r.Expires += s.now - r.Granted // an earlier clock does not shorten its life
 	r.Granted, r.Changed = s.now, s.now
 	r.ID, r.Sequence, r.Latest = s.nextHold, s.sequence+1, s.sequence+1
 	s.granting = r
-	s.emit(Event{Kind: Held, Request: r.Request, HoldID: r.ID, Status: Pending, Hold: &r.Hold, Basis: a.Basis, Question: a.Question})
-	return r.Hold, nil
+	s.emit(Event{
+		Kind: Held, Request: r.Request, HoldID: r.ID, Status: Pending, Hold: &r.Hold, Basis: a.Basis, Question: a.Question, More: more,
+	})
+	return r.Hold
 }
 
 // fits checks a record's merged claims against the counters.

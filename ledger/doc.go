@@ -17,6 +17,9 @@
 // cancelled. The day that a warehouse's part of it was to leave is given back when nothing of that part is left or has
 // left. Any other move is a [TransitionError].
 //
+// Batches. AllocateAll grants many holds or none: claims are checked in sum, and the events are kept all or none, so that a
+// crash leaves no part of a batch. AllocateEach grants each for itself and waits for the log once.
+//
 // Refusals. Decline remembers the answer to an order that could not be filled, under its request id like a hold's, so
 // that a request that comes again gets its first answer whichever it was.
 //

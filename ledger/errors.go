@@ -28,6 +28,20 @@ var (
 	ErrFormat = errors.New("ledger: not in the ledger's format")
 )
 
+// A BatchError names the requests that stand in the way of a batch, by their positions. errors.Is(err, ErrRequestReused).
+type BatchError struct {
+	Reused []int // known with another body
+	Known  []int // answered before, while others of the batch were not; empty unless the batch is all or nothing
+}
+
+// Error says how many there are of either.
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("%v: of a batch, %d are; %d more were answered before", ErrRequestReused, len(e.Reused), len(e.Known))
+}
+
+// Unwrap returns ErrRequestReused.
+func (e *BatchError) Unwrap() error { return ErrRequestReused }
+
 // A Counter is a counter that could not give what was claimed.
 type Counter struct {
 	Warehouse Warehouse

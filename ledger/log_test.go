@@ -99,6 +99,14 @@ func everything(l *Ledger) []struct {
 		{"Ship", true, func() error { _, err := l.Ship(noon, 3, Request{}, claim); return err }},
 		{"ShortPick", true, func() error { _, err := l.ShortPick(noon, 4, Request{}, nil); return err }},
 		{"Release", true, func() error { _, err := l.Release(noon, 7, Request{}, nil); return err }},
+		{"AllocateAll", true, func() error {
+			_, err := l.AllocateAll([]*Allocation{{At: noon, TTL: 90, Stock: claim}, {At: noon, Refused: true}})
+			return err
+		}},
+		{"AllocateEach", true, func() error {
+			_, errs, err := l.AllocateEach([]*Allocation{{At: noon, TTL: 90, Stock: claim}, {At: noon, Refused: true}})
+			return errors.Join(err, errors.Join(errs...))
+		}},
 		{"Stock", false, func() error { _, err := l.Stock(0, 0); return err }},
 		{"Advance", true, func() error { return l.Advance(noon + 1000) }}, // the allocation after "Release" expires
 	}

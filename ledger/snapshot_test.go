@@ -14,7 +14,10 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-func written(t testing.TB, s *State) []byte {
+func written(t interface {
+	Helper()
+	Fatal(...any)
+}, s *State) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := s.Write(&b); err != nil {

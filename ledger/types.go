@@ -27,6 +27,8 @@ const AnyService Service = -1
 const (
 	MaxQuantity = 1_000_000_000   // units in one counter, or shipments in one day
 	MaxClaims   = 100_000         // claims of one hold
+	MaxBatch    = 100_000         // allocations granted together
+	MaxTogether = 32 << 20        // bytes that they and their answers take in the journal, about
 	MaxCells    = 1 << 30         // counters of stock, and so warehouses x SKUs; 5 bytes each
 	MaxIDLength = 256             // bytes of a name, an order or a request id
 	YearSeconds = 365 * 24 * 3600 // a hold lives for less
@@ -146,6 +148,7 @@ type Allocation struct {
 	Basis     Basis
 	Question  []byte // what was asked; told in the event and then forgotten
 	Answer    []byte // the ledger's from then on: kept and returned to repeated requests, not looked into
+	Refused   bool   // the order cannot be filled: it is declined, and claims nothing
 }
 
 // A Hold is a granted allocation. Its slices are shared and must not be changed.
@@ -279,6 +282,10 @@ type Event struct {
 	SKUs       []string
 	Services   []string
 	Networks   []string
+
+	// More tells that the same command makes the next event, too, and that both are to be kept or neither. It is not part of
+	// the form in which events are kept: whoever reads one knows that it was.
+	More bool
 
 	spare *Hold // that ReadEvent has no use for now
 	texts arena // of what ReadEvent reads

@@ -30,6 +30,7 @@ const defaultCandidates = 1_000
 type orderRequest interface {
 	proto.Message
 	GetOrder() *allotv1.Order
+	GetIgnorePrices() bool
 }
 
 // read checks a request by the rules of the contract, unless sound tells that it surely keeps them, and reads its
@@ -81,12 +82,19 @@ func (a *answer) appendTo(b []byte) []byte {
 	return b
 }
 
+// begin takes the network in service and a desk to decide an order at; give the desk back.
+func (s *Server) begin(request orderRequest) (n *served, d *desk, now units.Instant) {
+	n, now = s.network.Load(), s.now()
+	d = n.take()
+	d.plain = request.GetIgnorePrices()
+	d.look(n, s.ledger, now)
+	return n, d, now
+}
+
 // allocate decides and holds.
 func (s *Server) allocate(ctx context.Context, request *allotv1.AllocateRequest) (answer, error) {
-	n, now := s.network.Load(), s.now()
-	d := n.take()
+	n, d, now := s.begin(request)
 	defer n.give(d)
-	d.look(s.ledger, now)
 	if err := n.read(d, request, soundRequestID(request.GetRequestId()) && soundOrder(request.GetOrder()), now); err != nil {
 		return answer{}, err
 	}
@@ -102,24 +110,25 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 	if !ok {
 		return answer{}, false, nil
 	}
-	d.look(s.ledger, now)
+	d.plain = false
+	d.look(n, s.ledger, now)
 	a, err = s.decideAndHold(ctx, n, d, id, now)
 	return a, true, err
 }
 
 // decideAndHold decides the order on a desk and holds its stock.
 func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (answer, error) {
-	d.question = appendOrder(d.question[:0], &d.order)
+	d.question = appendQuestion(d.question[:0], &d.order, d.plain)
 	c := &d.claims
 	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
-	c.Basis, c.Question = ledger.Basis{Network: n.number, At: now}, d.question
+	c.Question = d.question
 	for range s.cfg.MaxAttempts {
-		if refused := n.engine.Decide(&d.stock, &d.order, now, d.scratch, &d.decision); refused != nil {
+		if refused := n.decide(d, now, s.cfg.DecideBudget); refused != nil {
 			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
 		}
 		if d.still() { // else nobody could say what it was decided on
-			d.body = appendDecision(d.body[:0], n.snap, &d.decision)
-			c.Basis.Sequence, c.Answer = d.view.Sequence, bytes.Clone(d.body)
+			d.body = appendDecision(d.body[:0], n.snap, &d.decision, told{prices: d.priced.version()})
+			c.Basis, c.Answer = d.basis(n, now), bytes.Clone(d.body)
 			h, err := s.hold(d)
 			switch {
 			case err == nil: // to us, or to the same request before
@@ -134,9 +143,24 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 		if ctx.Err() != nil {
 			return answer{}, context.Cause(ctx)
 		}
-		d.look(s.ledger, now)
+		d.look(n, s.ledger, now)
 	}
 	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts))
+}
+
+// decide decides the order on a desk within a time budget, if not 0. Time chooses how good the plan is, and never whether there is
+// one, whole and in time: a search that was stopped before it knew goes on without a limit.
+func (n *served) decide(d *desk, now units.Instant, budget time.Duration) error {
+	decision := &d.decision
+	if budget > 0 {
+		d.deadline, d.scratch.Stop = time.Now().Add(budget), d.overdue
+		err := n.engine.Decide(&d.stock, &d.order, now, d.scratch, decision)
+		d.scratch.Stop = nil
+		if err != nil || !decision.Certificate.Stopped || decision.Outcome == engine.Planned && !decision.Late && len(decision.Unfilled) == 0 {
+			return err
+		}
+	}
+	return n.engine.Decide(&d.stock, &d.order, now, d.scratch, decision)
 }
 
 // hold claims what the decision takes, or lets the ledger remember that it takes nothing.
@@ -144,7 +168,7 @@ func (s *Server) hold(d *desk) (ledger.Hold, error) {
 	if d.decision.Outcome != engine.Planned {
 		return s.ledger.Decline(&d.claims)
 	}
-	d.claim()
+	claim(&d.claims, &d.decision)
 	return s.ledger.Allocate(&d.claims)
 }
 
@@ -172,12 +196,11 @@ func contendedAfter(attempts int) error {
 	return r
 }
 
-// claim writes what the decision takes into the claims.
-func (d *desk) claim() {
-	c := &d.claims
+// claim writes what a decision takes into an allocation.
+func claim(c *ledger.Allocation, d *engine.Decision) {
 	c.Stock, c.Shipments = c.Stock[:0], c.Shipments[:0]
-	for i := range d.decision.Shipments {
-		s := &d.decision.Shipments[i]
+	for i := range d.Shipments {
+		s := &d.Shipments[i]
 		for _, it := range s.Items {
 			c.Stock = append(c.Stock, ledger.StockClaim{
 				Warehouse: ledger.Warehouse(s.Warehouse), SKU: ledger.SKU(it.SKU), Quantity: it.Quantity,
@@ -197,6 +220,23 @@ func requestOf(id string, body proto.Message) ledger.Request {
 		panic("server: a message that was decoded cannot be encoded: " + err.Error())
 	}
 	return ledger.Request{ID: id, Body: sha256.Sum256(raw)}
+}
+
+// basis is what a decision at a desk is made on.
+func (d *desk) basis(n *served, now units.Instant) ledger.Basis {
+	b := ledger.Basis{Network: n.number, Sequence: d.view.Sequence, At: now}
+	if d.priced != nil {
+		b.Network = d.priced.number
+	}
+	return b
+}
+
+// plainField is the number of the field after those of an order in which the ledger is told that prices did not count.
+const plainField = 15
+
+// appendQuestion appends what the ledger is told was asked: the order and, where prices did not count, that.
+func appendQuestion(b []byte, o *engine.Order, plain bool) []byte {
+	return appendBool(appendOrder(b, o), plainField, plain)
 }
 
 // appendOrder appends an order in the wire format of allot.v1.Order, each order in one way, whichever port it came by. It
@@ -245,7 +285,7 @@ func appendDestination(b []byte, to *engine.Destination) []byte {
 // ReadQuestion returns the order that a decision in the ledger is about.
 func ReadQuestion(question []byte) (*allotv1.Order, error) {
 	o := &allotv1.Order{}
-	if err := proto.Unmarshal(question, o); err != nil {
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(question, o); err != nil {
 		return nil, fmt.Errorf("server: the order of a decision: %w", err)
 	}
 	return o, nil
@@ -253,10 +293,8 @@ func ReadQuestion(question []byte) (*allotv1.Order, error) {
 
 // Quote implements allotv1.AllocationServiceServer.
 func (s *Server) Quote(_ context.Context, request *allotv1.QuoteRequest) (*allotv1.QuoteResponse, error) {
-	n, now := s.network.Load(), s.now()
-	d := n.take()
+	n, d, now := s.begin(request)
 	defer n.give(d)
-	d.look(s.ledger, now)
 	if err := n.read(d, request, soundOrder(request.GetOrder()), now); err != nil {
 		return nil, err
 	}
@@ -265,16 +303,15 @@ func (s *Server) Quote(_ context.Context, request *allotv1.QuoteRequest) (*allot
 		return nil, orderFaults(nil, nil, err)
 	}
 	return &allotv1.QuoteResponse{
-		Options: writeOptions(n.snap, options), Currency: n.snap.Currency, NetworkVersion: n.snap.Version,
+		Options: writeOptions(n.snap, options, told{prices: d.priced.version()}), Currency: n.snap.Currency,
+		NetworkVersion: n.snap.Version, PricesVersion: d.priced.version(),
 	}, nil
 }
 
 // Explain implements allotv1.AllocationServiceServer.
 func (s *Server) Explain(_ context.Context, request *allotv1.ExplainRequest) (*allotv1.ExplainResponse, error) {
-	n, now := s.network.Load(), s.now()
-	d := n.take()
+	n, d, now := s.begin(request)
 	defer n.give(d)
-	d.look(s.ledger, now)
 	if err := n.read(d, request, false, now); err != nil {
 		return nil, err
 	}
@@ -287,7 +324,7 @@ func (s *Server) Explain(_ context.Context, request *allotv1.ExplainRequest) (*a
 		candidates = defaultCandidates
 	}
 	return &allotv1.ExplainResponse{
-		Decision: WriteDecision(n.snap, &x.Decision), Explanation: WriteExplanation(n.snap, x, candidates),
+		Decision: writeDecision(n.snap, &x.Decision, told{prices: d.priced.version()}), Explanation: WriteExplanation(n.snap, x, candidates),
 	}, nil
 }
 

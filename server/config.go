@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"runtime"
 	"strings"
 	"time"
 
@@ -40,7 +41,20 @@ type Config struct {
 	MaxHeader   int    // bytes of a request's headers; default 16 KiB
 	MaxInFlight int    // calls answered at once, on both ports together; default 4,096
 	MaxStreams  uint32 // calls at once on one HTTP/2 connection, more wait at the client; default 1,000
+	MaxBatch    int    // orders of one AllocateBatch; default 5,000
+	MaxBatches  int    // batches decided at once, others are refused; default 2
 	MaxAttempts int    // times one Allocate scores an order whose stock others move meanwhile; default 32
+
+	// DecideBudget bounds the time in which Allocate looks for the best plan: the best one so far is the answer, marked as stopped.
+	// Whether there is a plan, whole and in time, is found out however long it takes. A decision that was stopped depends on how
+	// fast the machine was, and may not come out the same when it is made again. Default none: the search has limits of its own,
+	// and every decision can be made again byte for byte.
+	DecideBudget time.Duration
+	// BatchBudget bounds the time in which a batch looks for better plans, where the request does not ask for less; default 20 s.
+	BatchBudget time.Duration
+	// BatchWorkers is how many goroutines decide one batch; it changes the time it takes, never the answer. Default: one less than
+	// GOMAXPROCS, so that other calls go on, but at least 1.
+	BatchWorkers int
 
 	ExpireEvery time.Duration // time between looks for holds that outlived their time; default 1 s
 
@@ -74,12 +88,20 @@ func (c Config) withDefaults() (Config, error) {
 	def(&fl, "MaxInFlight", &c.MaxInFlight, 4096)
 	def(&fl, "MaxStreams", &c.MaxStreams, 1000)
 	def(&fl, "MaxAttempts", &c.MaxAttempts, 32) // on one SKU that everyone wants every second may be in vain
+	def(&fl, "MaxBatch", &c.MaxBatch, 5000)
+	def(&fl, "MaxBatches", &c.MaxBatches, 2)
+	def(&fl, "DecideBudget", &c.DecideBudget, 0)
+	def(&fl, "BatchBudget", &c.BatchBudget, 20*time.Second)
+	def(&fl, "BatchWorkers", &c.BatchWorkers, max(1, runtime.GOMAXPROCS(0)-1))
 	def(&fl, "ExpireEvery", &c.ExpireEvery, time.Second)
 	def(&fl, "DrainDelay", &c.DrainDelay, 0)
 	def(&fl, "DrainTimeout", &c.DrainTimeout, 15*time.Second)
 	def(&fl, "ReadTimeout", &c.ReadTimeout, 30*time.Second)
 	def(&fl, "WriteTimeout", &c.WriteTimeout, time.Minute)
 	def(&fl, "IdleTimeout", &c.IdleTimeout, 2*time.Minute)
+	if c.MaxBatch > maxBatch {
+		fl.Addf("", 0, 0, "MaxBatch", fmt.Sprintf("give at most %d, which the contract allows", maxBatch), "%d orders", c.MaxBatch)
+	}
 	for i, origin := range c.AllowOrigins {
 		if origin != "*" && !strings.HasPrefix(origin, "https://") && !strings.HasPrefix(origin, "http://") {
 			fl.Addf("", 0, 0, fmt.Sprintf("AllowOrigins[%d]", i), "write it with its scheme, as https://shop.example",

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
@@ -85,18 +86,33 @@ func requestField(field string) string {
 // of the proto, seen is what was found in reading the order, refused is what the engine said of it. What is known to be
 // wrong of a field is not told a second time in other words.
 func orderFaults(violated, seen []faults.Fault, refused error) error {
+	bad, ok := asFaults(refused)
+	if !ok && refused != nil {
+		return refused
+	}
+	for i := range seen {
+		seen[i].Field = "order." + seen[i].Field
+	}
+	bad = slices.Clone(bad)
+	for i := range bad {
+		bad[i].Field = requestField(bad[i].Field)
+	}
+	return mergedFaults(violated, seen, bad)
+}
+
+// mergedFaults returns faults from three sources in one list: what one says of a field later ones do not say again.
+func mergedFaults(violated, seen, refused []faults.Fault) error {
 	var all faults.List
 	told, above := map[string]bool{}, map[string]bool{} // fields, and what they are parts of
-	add := func(field string, f faults.Fault) {
-		if above[field] {
+	add := func(f faults.Fault) {
+		if above[f.Field] {
 			return
 		}
-		for whole := field; whole != ""; whole = partOf(whole) {
+		for whole := f.Field; whole != ""; whole = partOf(whole) {
 			if told[whole] {
 				return
 			}
 		}
-		f.Field = field
 		all.Add(f)
 	}
 	for _, f := range violated {
@@ -107,14 +123,10 @@ func orderFaults(violated, seen []faults.Fault, refused error) error {
 		}
 	}
 	for _, f := range seen {
-		add("order."+f.Field, f)
+		add(f)
 	}
-	bad, ok := asFaults(refused)
-	if !ok && refused != nil {
-		return refused
-	}
-	for _, f := range bad {
-		add(requestField(f.Field), f)
+	for _, f := range refused {
+		add(f)
 	}
 	return all.Err()
 }

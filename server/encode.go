@@ -31,8 +31,18 @@ type parcelBlock struct {
 	sides  [3]int64
 }
 
-// WriteDecision returns a decision in the words of the contract. It shares no memory with d.
+// A told is what is told with a decision besides what the engine says of it.
+type told struct {
+	prices string // version of the prices that counted; empty for none
+	joint  bool   // it was decided together with others
+}
+
+// WriteDecision returns a decision in the words of the contract. It shares no memory with d. It names no version of prices.
 func WriteDecision(snap *network.Snapshot, d *engine.Decision) *allotv1.Decision {
+	return writeDecision(snap, d, told{})
+}
+
+func writeDecision(snap *network.Snapshot, d *engine.Decision, with told) *allotv1.Decision {
 	block := &decisionBlock{}
 	block.certificate = allotv1.Certificate{
 		Status:      allotv1.CertificateStatus(d.Certificate.Status),
@@ -41,6 +51,8 @@ func WriteDecision(snap *network.Snapshot, d *engine.Decision) *allotv1.Decision
 		Candidates:  d.Certificate.Candidates,
 		Scored:      d.Certificate.Scored,
 		States:      d.Certificate.States,
+		Stopped:     d.Certificate.Stopped,
+		Joint:       with.joint,
 	}
 	m := &block.decision
 	m.Outcome = allotv1.Outcome(d.Outcome)
@@ -53,6 +65,8 @@ func WriteDecision(snap *network.Snapshot, d *engine.Decision) *allotv1.Decision
 	m.Unfilled = writeItems(snap, d.Unfilled)
 	m.Certificate = &block.certificate
 	m.NetworkVersion = snap.Version
+	m.PricesVersion = with.prices
+	m.PricesMicros = int64(d.Prices())
 	return m
 }
 
@@ -83,6 +97,8 @@ func writeShipments(snap *network.Snapshot, shipments []engine.Shipment) []*allo
 		m.ArrivesAt = instant(&block.arrives, s.Arrival)
 		m.LatestOrderAt = instant(&block.latest, s.LatestOrder)
 		m.DaysLate = s.DaysLate
+		m.StockPriceMicros = int64(s.StockPrice)
+		m.CapacityPriceMicros = int64(s.CapacityPrice)
 		out[i] = m
 	}
 	return out
@@ -158,7 +174,7 @@ func writeHold(snap *network.Snapshot, h *ledger.Hold) *allotv1.Hold {
 	return m
 }
 
-func writeOptions(snap *network.Snapshot, options []engine.Option) []*allotv1.Option {
+func writeOptions(snap *network.Snapshot, options []engine.Option, with told) []*allotv1.Option {
 	out := make([]*allotv1.Option, len(options))
 	for i := range options {
 		o := &options[i]
@@ -166,7 +182,7 @@ func writeOptions(snap *network.Snapshot, options []engine.Option) []*allotv1.Op
 			DeliveryDate:  o.Date.String(),
 			CostMicros:    int64(o.Cost),
 			LatestOrderAt: instant(&timestamppb.Timestamp{}, o.LatestOrder),
-			Decision:      WriteDecision(snap, &o.Decision),
+			Decision:      writeDecision(snap, &o.Decision, with),
 		}
 	}
 	return out

@@ -25,6 +25,14 @@ func newGate(limit int) *gate {
 	return &gate{limit: int64(limit), busy: busy}
 }
 
+// newBatchGate returns the gate of batches, which take seconds of all processors.
+func newBatchGate(limit int) *gate {
+	busy := refusef(codes.ResourceExhausted, ReasonTooManyBatches,
+		"%d batches are being decided, as many as the server takes; try again", limit)
+	busy.retry = time.Second
+	return &gate{limit: int64(limit), busy: busy}
+}
+
 // enter lets a call in, which must leave, or returns why not.
 func (g *gate) enter() error {
 	if g.inFlight.Add(1) > g.limit {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
@@ -19,6 +20,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/durable"
 	"github.com/allot-engine/allot/ledger/journal"
 	"github.com/allot-engine/allot/units"
 )
@@ -33,6 +35,8 @@ type Past interface {
 	StateAt(sequence uint64) (*ledger.State, error)
 	// Network returns the files of a network by its version.
 	Network(version string) (fs.FS, error)
+	// Prices returns a file of prices by its version.
+	Prices(version string) ([]byte, error)
 }
 
 // ReplayOptions say which decisions are made again, and by what. A zero field takes the default in its comment.
@@ -58,12 +62,18 @@ type Replayed struct {
 	Request        string        // the request's id
 	Hold           string        // the hold's id; empty where the order was refused
 	NetworkVersion string        // of the network it was made by
+	PricesVersion  string        // of the prices that counted; empty for none
 	By             string        // version of the network it was made again by
 	Question       []byte        // the order in the wire format of allot.v1.Order
 	Recorded       []byte        // the decision in the wire format of allot.v1.Decision
-	Decided        []byte        // what it would be; nil where the network refuses the order as malformed
+	Decided        []byte        // what it would be; nil where the network refuses the order as malformed, and where it is not made again
 	Refused        *faults.Error // why, then
 	Unknown        error         // why it could not be made again: what it was made on is no longer kept; nil else
+
+	// Joint tells that it was decided in a batch, together with others. It is not made again: alone it would be another.
+	Joint bool
+	// Stopped tells that time ended the search. It is made again without a limit, and may come out otherwise, for the better.
+	Stopped bool
 }
 
 // Same reports whether the decision came out byte for byte as it was recorded.
@@ -84,9 +94,9 @@ func ReadDecision(wire []byte) (*allotv1.Decision, error) {
 // they saw. It reads the events twice, first to find the decisions, and holds one state of the ledger in memory. An error is
 // the last thing it yields.
 //
-// A decision depends on nothing but the order, the moment, the network and the stock, and the server records the stock
-// that it surely saw. So each comes out byte for byte the same, its certificate included, but for networks that are no
-// longer what they were.
+// A decision depends on nothing but the order, the moment, the network, the prices and the stock, and the server records the
+// stock that it surely saw. So each comes out byte for byte the same, its certificate included, but for networks that are no
+// longer what they were, and for those that time has stopped. Decisions of batches are told of and not made again.
 func Replay(ctx context.Context, past Past, o ReplayOptions) iter.Seq2[*Replayed, error] {
 	return func(yield func(*Replayed, error) bool) {
 		r := &replayer{ctx: ctx, past: past, o: o, pending: map[uint64][]*Replayed{}}
@@ -109,13 +119,14 @@ type replayer struct {
 	o        ReplayOptions
 	pending  map[uint64][]*Replayed // by what they are based on
 	networks []*replayNetwork       // compiled, the latest used last
+	prices   []*replayPrices        // the latest used last
 	body     []byte
 }
 
 // A replayNetwork is a network compiled for the rows that the ledger had at some time.
 type replayNetwork struct {
-	number                     ledger.Network // 0 for ReplayOptions.With
-	warehouses, skus, services int            // rows the ledger had
+	version                    string // empty for ReplayOptions.With
+	warehouses, skus, services int    // rows the ledger had
 	snap                       *network.Snapshot
 	engine                     *engine.Engine
 	scratch                    *engine.Scratch
@@ -126,8 +137,18 @@ type replayNetwork struct {
 	stocked                    []uint64
 }
 
-// maxReplayNetworks is how many networks are kept compiled.
-const maxReplayNetworks = 4
+// A replayPrices is prices read for the rows of a network.
+type replayPrices struct {
+	version string
+	of      *replayNetwork
+	prices  *engine.Prices
+}
+
+// How many networks are kept compiled, and how many prices.
+const (
+	maxReplayNetworks = 4
+	maxReplayPrices   = 16
+)
 
 func (r *replayer) close() {
 	for _, n := range r.networks {
@@ -156,6 +177,7 @@ func replayed(e *ledger.Event) *Replayed {
 	if e.Kind == ledger.Held {
 		out.Hold = holdName(e.HoldID)
 	}
+	out.Joint, out.Stopped = howDecided(out.Recorded)
 	return out
 }
 
@@ -237,17 +259,29 @@ func (r *replayer) decide(state *ledger.State, one *Replayed) error {
 	if one.Basis.Network < 1 || int(one.Basis.Network) > len(versions) {
 		return fmt.Errorf("it names network %d of %d: %w", one.Basis.Network, len(versions), journal.ErrDamaged)
 	}
-	one.NetworkVersion = versions[one.Basis.Network-1]
-	recorded, err := r.network(state, one.Basis.Network, one.NetworkVersion)
+	one.NetworkVersion, one.PricesVersion = durable.SplitVersion(versions[one.Basis.Network-1])
+	if one.Joint {
+		return nil
+	}
+	recorded, err := r.network(state, one.NetworkVersion)
 	if errors.Is(err, journal.ErrNoValue) {
 		recorded, one.Unknown = nil, err
 	} else if err != nil {
 		return err
 	}
+	var prices *engine.Prices
+	if recorded != nil && one.PricesVersion != "" {
+		prices, err = r.pricesOf(recorded, one.PricesVersion)
+		if errors.Is(err, journal.ErrNoValue) {
+			recorded, one.Unknown = nil, err
+		} else if err != nil {
+			return err
+		}
+	}
 	n := recorded
 	if r.o.With != nil {
 		one.Unknown = nil
-		if n, err = r.network(state, 0, ""); err != nil {
+		if n, err = r.network(state, ""); err != nil {
 			return err
 		}
 	}
@@ -266,6 +300,7 @@ func (r *replayer) decide(state *ledger.State, one *Replayed) error {
 	}
 	view := state.View()
 	stock := n.stock(&view)
+	stock.Prices = prices // whose rows are the ledger's, and so any network's
 	capacity := &pastCapacity{view: &view, clip: clip(one.Basis.At), known: units.Date(int64(state.Now())/86_400) - 2 + ledger.Horizon}
 	if r.o.With != nil {
 		capacity.now = n.snap
@@ -281,16 +316,71 @@ func (r *replayer) decide(state *ledger.State, one *Replayed) error {
 	} else if err != nil {
 		return err
 	}
-	r.body = appendDecision(r.body[:0], n.snap, &n.decision)
+	r.body = appendDecision(r.body[:0], n.snap, &n.decision, told{prices: prices.Version()})
 	one.Decided = bytes.Clone(r.body)
 	return nil
 }
 
-// network returns a network compiled with the rows of a state: the ledger's, or the one to decide by where number is 0.
-func (r *replayer) network(state *ledger.State, number ledger.Network, version string) (*replayNetwork, error) {
+// pricesOf returns prices for the rows of a network.
+func (r *replayer) pricesOf(n *replayNetwork, version string) (*engine.Prices, error) {
+	for i, p := range r.prices {
+		if p.version == version && p.of == n {
+			r.prices = append(slices.Delete(r.prices, i, i+1), p)
+			return p.prices, nil
+		}
+	}
+	content, err := r.past.Prices(version)
+	if err != nil {
+		return nil, err
+	}
+	prices, err := engine.ReadPrices(bytes.NewReader(content), "prices "+version, n.snap)
+	if err != nil {
+		return nil, err
+	}
+	if prices.Version() != version {
+		return nil, fmt.Errorf("prices %s come out as %s: this program reads them otherwise than the one that decided", version, prices.Version())
+	}
+	if len(r.prices) == maxReplayPrices {
+		r.prices = slices.Delete(r.prices, 0, 1)
+	}
+	r.prices = append(r.prices, &replayPrices{version, n, prices})
+	return prices, nil
+}
+
+// howDecided reads from a recorded decision whether it was made in a batch, and whether time stopped it.
+func howDecided(decision []byte) (joint, stopped bool) {
+	certificate := field(decision, 9)
+	flag := func(number protowire.Number) bool { return len(field(certificate, number)) > 0 }
+	return flag(8), flag(7)
+}
+
+// field returns the content of the last field of a message that has a number, of varints their bytes; nil where there is none.
+func field(wire []byte, number protowire.Number) (content []byte) {
+	for len(wire) > 0 {
+		found, kind, n := protowire.ConsumeTag(wire)
+		if n < 0 {
+			return content
+		}
+		wire = wire[n:]
+		if n = protowire.ConsumeFieldValue(found, kind, wire); n < 0 {
+			return content
+		}
+		if value := wire[:n]; found == number {
+			if content = value; kind == protowire.BytesType {
+				content, _ = protowire.ConsumeBytes(value)
+			}
+		}
+		wire = wire[n:]
+	}
+	return content
+}
+
+// network returns a network compiled with the rows of a state: the ledger's of a version, or the one to decide by where that is
+// empty.
+func (r *replayer) network(state *ledger.State, version string) (*replayNetwork, error) {
 	warehouses, skus, services, _ := state.Names()
 	for i, n := range r.networks {
-		if n.number == number && n.warehouses == len(warehouses) && n.skus == len(skus) && n.services == len(services) {
+		if n.version == version && n.warehouses == len(warehouses) && n.skus == len(skus) && n.services == len(services) {
 			r.networks = append(slices.Delete(r.networks, i, i+1), n)
 			return n, nil
 		}
@@ -299,7 +389,7 @@ func (r *replayer) network(state *ledger.State, number ledger.Network, version s
 	var snap *network.Snapshot
 	var err error
 	switch {
-	case number == 0:
+	case version == "":
 		snap, _, err = r.o.With(prev)
 	case r.o.Network != nil:
 		snap, _, err = r.o.Network(version, prev)
@@ -312,7 +402,7 @@ func (r *replayer) network(state *ledger.State, number ledger.Network, version s
 	if err != nil {
 		return nil, err
 	}
-	if number != 0 && snap.Version != version {
+	if version != "" && snap.Version != version {
 		return nil, fmt.Errorf("network %s comes out as %s: this program compiles it otherwise than the one that decided", version, snap.Version)
 	}
 	e, err := engine.New(snap, r.o.Engine)
@@ -320,11 +410,13 @@ func (r *replayer) network(state *ledger.State, number ledger.Network, version s
 		return nil, err
 	}
 	if len(r.networks) == maxReplayNetworks {
-		r.networks[0].engine.Close()
+		old := r.networks[0]
+		old.engine.Close()
 		r.networks = slices.Delete(r.networks, 0, 1)
+		r.prices = slices.DeleteFunc(r.prices, func(p *replayPrices) bool { return p.of == old })
 	}
 	n := &replayNetwork{
-		number: number, warehouses: len(warehouses), skus: len(skus), services: len(services),
+		version: version, warehouses: len(warehouses), skus: len(skus), services: len(services),
 		snap: snap, engine: e, scratch: e.NewScratch(),
 	}
 	r.networks = append(r.networks, n)

@@ -227,44 +227,70 @@ func TestEveryDecisionReplays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			seed := seed(t)
 			config.Seed = seed
-			world := enginetest.New(config)
-			defer world.Close()
-			source := *world.Source
-			for sku, id := range world.Snapshot.SKUs.IDs {
-				for w := range world.Snapshot.Warehouses {
-					if n := world.Stock.Available[sku*world.Stock.Stride+w]; n > 0 {
-						source.Stock = append(source.Stock, network.StockRow{Warehouse: world.Snapshot.Warehouses[w].ID, SKU: id, OnHand: n})
-					}
-				}
-			}
-			compile := func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) {
-				snap, err := network.Compile(&source, prev)
-				return snap, &network.Stock{Rows: source.Stock}, err
-			}
-			clock := &clock{at: time.Unix(int64(enginetest.Start), 0)}
-			s, _ := newServer(t, func(c *Config) {
-				stored(t, newTape(), nil)(c)
-				c.Files, c.Load, c.Now = nil, compile, clock.now
-			})
+			w := newWorld(t, config)
+			s, _ := newServer(t, w.configure(t))
 			defer s.stop(t)
-			l := &load{s: s, clock: clock, skus: world.Snapshot.SKUs.IDs, order: func(rng *rand.Rand) *allotv1.Order {
-				o, _ := world.Order(rng, 0)
-				m := &allotv1.Order{Id: o.ID, To: &allotv1.Destination{Country: o.To.Country, PostalCode: o.To.Postal, Commercial: o.To.Commercial}}
-				for _, line := range o.Lines {
-					m.Lines = append(m.Lines, &allotv1.Line{Sku: line.SKU, Quantity: int32(line.Quantity)})
-				}
-				if o.Promise.Date != 0 {
-					m.Promise = &allotv1.Order_PromiseDate{PromiseDate: o.Promise.Date.String()}
-				}
-				return m
-			}}
-			for w := range world.Snapshot.Warehouses {
-				l.warehouses = append(l.warehouses, world.Snapshot.Warehouses[w].ID)
+			l := &load{s: s, clock: w.clock, skus: w.Snapshot.SKUs.IDs, order: w.order}
+			for i := range w.Snapshot.Warehouses {
+				l.warehouses = append(l.warehouses, w.Snapshot.Warehouses[i].ID)
 			}
 			l.run(t, seed, callers, calls)
-			check(t, s, ReplayOptions{Network: func(_ string, prev *network.Rows) (*network.Snapshot, *network.Stock, error) { return compile(prev) }}, l)
+			check(t, s, w.replay(), l)
 		})
 	}
+}
+
+// A world is a network that is in no files, with its stock and orders.
+type world struct {
+	*enginetest.World
+	source network.Source
+	clock  *clock
+}
+
+func newWorld(t *testing.T, config enginetest.Config) *world {
+	t.Helper()
+	w := &world{World: enginetest.New(config), clock: &clock{at: time.Unix(int64(enginetest.Start), 0)}}
+	t.Cleanup(w.Close)
+	w.source = *w.Source
+	for sku, id := range w.Snapshot.SKUs.IDs {
+		for i := range w.Snapshot.Warehouses {
+			if n := w.Stock.Available[sku*w.Stock.Stride+i]; n > 0 {
+				w.source.Stock = append(w.source.Stock, network.StockRow{Warehouse: w.Snapshot.Warehouses[i].ID, SKU: id, OnHand: n})
+			}
+		}
+	}
+	return w
+}
+
+func (w *world) compile(prev *network.Rows) (*network.Snapshot, *network.Stock, error) {
+	snap, err := network.Compile(&w.source, prev)
+	return snap, &network.Stock{Rows: w.source.Stock}, err
+}
+
+// configure makes servers serve the world and keep everything in a journal.
+func (w *world) configure(t *testing.T) func(*Config) {
+	t.Helper()
+	return func(c *Config) {
+		stored(t, newTape(), nil)(c)
+		c.Files, c.Load, c.Now = nil, w.compile, w.clock.now
+	}
+}
+
+// replay compiles the world for making decisions again.
+func (w *world) replay() ReplayOptions {
+	return ReplayOptions{Network: func(_ string, prev *network.Rows) (*network.Snapshot, *network.Stock, error) { return w.compile(prev) }}
+}
+
+func (w *world) order(rng *rand.Rand) *allotv1.Order {
+	o, _ := w.Order(rng, 0)
+	m := &allotv1.Order{Id: o.ID, To: &allotv1.Destination{Country: o.To.Country, PostalCode: o.To.Postal, Commercial: o.To.Commercial}}
+	for _, line := range o.Lines {
+		m.Lines = append(m.Lines, &allotv1.Line{Sku: line.SKU, Quantity: int32(line.Quantity)})
+	}
+	if o.Promise.Date != 0 {
+		m.Promise = &allotv1.Order_PromiseDate{PromiseDate: o.Promise.Date.String()}
+	}
+	return m
 }
 
 // shifted is a past in which decisions name the stock a little before that which they saw.
@@ -494,5 +520,57 @@ func TestQuestionIsTheOrder(t *testing.T) {
 	back, err := ReadOrder(m)
 	if err != nil || !sameOrder(back, o) {
 		t.Errorf("%+v, %v; want %+v", back, err, o)
+	}
+}
+
+// TestDecideBudgetStopsTheSearch gives decisions no time: they have plans that say that they were stopped, and replay tells of
+// those that come out otherwise. What is refused, late or in part is not so for want of time.
+func TestDecideBudgetStopsTheSearch(t *testing.T) {
+	seed := seed(t)
+	w := newWorld(t, enginetest.Config{Seed: seed, Warehouses: 20, Services: 6, SKUs: 60, Stocked: 40, Lines: -14, Policy: network.PolicySource{MaxShipments: 6, Late: "allow"}})
+	s, _ := newServer(t, func(c *Config) {
+		w.configure(t)(c)
+		c.DecideBudget = 1
+	})
+	defer s.stop(t)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	stopped := 0
+	for i := range 12 {
+		o := w.order(rng)
+		explained, err := s.Explain(t.Context(), &allotv1.ExplainRequest{Order: o}) // which has all the time it wants
+		if err != nil || explained.GetDecision().GetCertificate().GetStopped() {
+			t.Fatal(explained, err)
+		}
+		out, err := s.Allocate(t.Context(), allocate(fmt.Sprint("r", i), o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, want := out.GetDecision(), explained.GetDecision()
+		if d.GetOutcome() != want.GetOutcome() || d.GetLate() != want.GetLate() || len(d.GetUnfilled()) != len(want.GetUnfilled()) {
+			t.Errorf("%v, and with time %v", d, want)
+		}
+		if d.GetCertificate().GetStopped() {
+			stopped++
+			if d.GetCostMicros() < want.GetCertificate().GetBoundMicros() || d.GetCertificate().GetBoundMicros() > want.GetCostMicros() {
+				t.Errorf("%v, and with time %v", d, want)
+			}
+		}
+	}
+	if stopped == 0 {
+		t.Errorf("%d decisions were stopped", stopped)
+	}
+	told := 0
+	for one, err := range Replay(t.Context(), s.cfg.Store, w.replay()) {
+		switch {
+		case err != nil || one.Joint || one.Decided == nil:
+			t.Fatalf("%+v, %v", one, err)
+		case one.Stopped:
+			told++
+		case !one.Same():
+			t.Error(one.describe(t))
+		}
+	}
+	if told != stopped {
+		t.Errorf("replay tells of %d that were stopped, want %d", told, stopped)
 	}
 }

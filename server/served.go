@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
@@ -23,6 +25,7 @@ type served struct {
 	snap    *network.Snapshot
 	engine  *engine.Engine
 	number  ledger.Network // the ledger's, of its version
+	prices  atomic.Pointer[priced]
 	since   units.Instant
 	desks   sync.Pool // of *desk
 	cleanup runtime.Cleanup
@@ -47,8 +50,12 @@ func (n *served) close() {
 	n.engine.Close()
 }
 
-func (n *served) take() *desk  { return n.desks.Get().(*desk) }
-func (n *served) give(d *desk) { n.desks.Put(d) }
+func (n *served) take() *desk { return n.desks.Get().(*desk) }
+
+func (n *served) give(d *desk) {
+	d.priced, d.stock.Prices = nil, nil // so that they can be let go of
+	n.desks.Put(d)
+}
 
 // A desk is the working memory of one call.
 type desk struct {
@@ -58,6 +65,10 @@ type desk struct {
 	decision engine.Decision
 	view     ledger.View
 	clip     units.Date
+	plain    bool    // prices do not count
+	priced   *priced // that count; nil for none
+	deadline time.Time
+	overdue  func() bool // the deadline has passed
 	stock    engine.StockView
 	skus     []ledger.SKU
 	claims   ledger.Allocation
@@ -68,12 +79,17 @@ type desk struct {
 func newDesk(e *engine.Engine) *desk {
 	d := &desk{scratch: e.NewScratch()}
 	d.stock.Capacity = d
+	d.overdue = func() bool { return !time.Now().Before(d.deadline) }
 	return d
 }
 
-// look takes the ledger's counters as they are now, for a decision at a moment.
-func (d *desk) look(l *ledger.Ledger, now units.Instant) {
+// look takes the ledger's counters and the prices as they are now, for a decision on a network at a moment.
+func (d *desk) look(n *served, l *ledger.Ledger, now units.Instant) {
 	d.clip = clip(now)
+	d.priced, d.stock.Prices = nil, nil
+	if p := n.prices.Load(); p != nil && !d.plain {
+		d.priced, d.stock.Prices = p, p.prices
+	}
 	d.view = l.View()
 	d.stock.Available, d.stock.Stocked = d.view.Available, d.view.Stocked
 	d.stock.Stride, d.stock.Words = d.view.Stride, d.view.Words
@@ -142,6 +158,13 @@ func (s *Server) load(from source, setStock bool) error {
 	} else if setStock {
 		if err := s.stockUp(snap, stock, at, false); err != nil {
 			return err
+		}
+	}
+	if before != nil && n != before {
+		if p := before.prices.Load(); p != nil {
+			if err := s.price(n, p.prices, at); err != nil {
+				s.cfg.Log.Warn("the prices are none for the network that was loaded; decisions go on without", "network", snap.Version, "prices", p.prices.Version(), "error", err)
+			}
 		}
 	}
 	s.network.Store(n)

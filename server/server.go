@@ -34,10 +34,12 @@ type Server struct {
 	network  atomic.Pointer[served]
 	loading  sync.Mutex // one Load at a time
 	gate     *gate
+	batches  *gate
 	health   *health.Server
 	tooLarge *refusal
 	draining context.Context // ends when streams must
 	drained  context.CancelFunc
+	decided  func() // for tests: called between deciding a batch and holding its stock; may be nil
 }
 
 // New reads the network, puts its stock into a new ledger, and returns a server ready to serve it. The error is a
@@ -47,7 +49,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := &Server{cfg: cfg, gate: newGate(cfg.MaxInFlight), health: health.NewServer()}
+	s := &Server{cfg: cfg, gate: newGate(cfg.MaxInFlight), batches: newBatchGate(cfg.MaxBatches), health: health.NewServer()}
 	s.draining, s.drained = context.WithCancel(context.Background())
 	if cfg.Store != nil {
 		s.ledger = cfg.Store.Ledger()

@@ -15,7 +15,7 @@ import (
 // validator checks messages against the rules in the proto files. Compiling them takes milliseconds, so once.
 var validator = sync.OnceValue(func() protovalidate.Validator {
 	v, err := protovalidate.New(protovalidate.WithMessages(
-		&allotv1.QuoteRequest{}, &allotv1.AllocateRequest{}, &allotv1.GetRequest{}, &allotv1.ExplainRequest{}, &allotv1.ConfirmRequest{},
+		&allotv1.QuoteRequest{}, &allotv1.AllocateRequest{}, &allotv1.AllocateBatchRequest{}, &allotv1.GetRequest{}, &allotv1.ExplainRequest{}, &allotv1.ConfirmRequest{},
 		&allotv1.ReleaseRequest{}, &allotv1.CancelRequest{}, &allotv1.SetStockRequest{}, &allotv1.AdjustStockRequest{}, &allotv1.GetStockRequest{},
 		&allotv1.ShipRequest{}, &allotv1.ShortPickRequest{}, &allotv1.WatchDecisionsRequest{},
 		&allotv1.ImportStockRequest{}, &allotv1.StockRow{}, &allotv1.WatchStockRequest{},
@@ -67,6 +67,7 @@ const (
 	maxFiles      = 10_000
 	maxItems      = 10_000
 	maxRows       = 10_000
+	maxBatch      = 100_000
 	maxName       = 128 // bytes of a SKU, an id of an order, a request or a warehouse, or a service's name
 	maxPostal     = 16
 	maxTimeZone   = 64

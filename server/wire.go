@@ -18,7 +18,7 @@ import (
 // a seventh of a whole call. WriteDecision stays the plain statement of the same; a test compares their bytes.
 
 // appendDecision appends a decision in the wire format of allot.v1.Decision.
-func appendDecision(b []byte, snap *network.Snapshot, d *engine.Decision) []byte {
+func appendDecision(b []byte, snap *network.Snapshot, d *engine.Decision, with told) []byte {
 	b = appendInt(b, 1, int64(d.Outcome))
 	b = appendInt(b, 2, int64(d.Cost))
 	b = appendText(b, 3, snap.Currency)
@@ -37,8 +37,12 @@ func appendDecision(b []byte, snap *network.Snapshot, d *engine.Decision) []byte
 	b = appendInt(b, 4, int64(c.Candidates))
 	b = appendInt(b, 5, c.Scored)
 	b = appendInt(b, 6, c.States)
+	b = appendBool(b, 7, c.Stopped)
+	b = appendBool(b, 8, with.joint)
 	b = end(b, at)
-	return appendText(b, 10, snap.Version)
+	b = appendText(b, 10, snap.Version)
+	b = appendText(b, 11, with.prices)
+	return appendInt(b, 12, int64(d.Prices()))
 }
 
 func appendShipment(b []byte, field protowire.Number, snap *network.Snapshot, s *engine.Shipment) []byte {
@@ -63,6 +67,8 @@ func appendShipment(b []byte, field protowire.Number, snap *network.Snapshot, s 
 	b = appendInstant(b, 15, s.Arrival)
 	b = appendInstant(b, 16, s.LatestOrder)
 	b = appendInt(b, 17, int64(s.DaysLate))
+	b = appendInt(b, 18, int64(s.StockPrice))
+	b = appendInt(b, 19, int64(s.CapacityPrice))
 	return end(b, at)
 }
 

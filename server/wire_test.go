@@ -33,11 +33,12 @@ func randomDecision(t *rapid.T, snap *network.Snapshot) *engine.Decision {
 		return out
 	}
 	d := &engine.Decision{
-		Outcome: engine.Outcome(rapid.IntRange(0, 5).Draw(t, "outcome")), Cost: money.Draw(t, "cost"), SplitCost: money.Draw(t, "split"),
+		Outcome: engine.Outcome(rapid.IntRange(0, 6).Draw(t, "outcome")), Cost: money.Draw(t, "cost"), SplitCost: money.Draw(t, "split"),
 		Arrival: instant.Draw(t, "arrival"), Late: rapid.Bool().Draw(t, "late"), Unfilled: items(3),
 		Certificate: engine.Certificate{
 			Status: engine.Status(rapid.IntRange(0, 3).Draw(t, "status")), Bound: money.Draw(t, "bound"), Gap: money.Draw(t, "gap"),
 			Candidates: rapid.Int32().Draw(t, "candidates"), Scored: rapid.Int64().Draw(t, "scored"), States: rapid.Int64().Draw(t, "states"),
+			Stopped: rapid.Bool().Draw(t, "stopped"),
 		},
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "shipments") {
@@ -47,7 +48,7 @@ func randomDecision(t *rapid.T, snap *network.Snapshot) *engine.Decision {
 			Items:     items(40), Freight: money.Draw(t, "freight"), Handling: money.Draw(t, "handling"), Other: money.Draw(t, "other"),
 			Guessed: rapid.Bool().Draw(t, "guessed"), Ready: instant.Draw(t, "ready"), Pickup: instant.Draw(t, "pickup"),
 			ShipDate: date.Draw(t, "ship"), DeliveryDate: date.Draw(t, "deliver"), Arrival: instant.Draw(t, "arrives"),
-			LatestOrder: instant.Draw(t, "latest"), DaysLate: rapid.Int32().Draw(t, "days"),
+			LatestOrder: instant.Draw(t, "latest"), DaysLate: rapid.Int32().Draw(t, "days"), StockPrice: money.Draw(t, "stock price"), CapacityPrice: money.Draw(t, "capacity price"),
 		}
 		if zones := snap.Services[s.Service].Zones; zones != nil {
 			s.Zone = lanes.Zone(rapid.IntRange(1, len(zones.Names())).Draw(t, "zone"))
@@ -73,12 +74,13 @@ func TestWireIsTheMessage(t *testing.T) {
 	snap := s.network.Load().snap
 	rapid.Check(t, func(t *rapid.T) {
 		d := randomDecision(t, snap)
-		m := WriteDecision(snap, d)
+		with := told{prices: rapid.StringN(0, 64, 64).Draw(t, "prices"), joint: rapid.Bool().Draw(t, "joint")}
+		m := writeDecision(snap, d, with)
 		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := appendDecision(nil, snap, d)
+		got := appendDecision(nil, snap, d, with)
 		if !bytes.Equal(got, want) {
 			back := &allotv1.Decision{}
 			t.Fatalf("decoding %v:\n%v\n%v", proto.Unmarshal(got, back), back, m)

@@ -31,9 +31,12 @@ func newLedgerReplay(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay DATADIR [ORDER...]",
 		Short: "Make decisions again and compare them",
-		Long: `Replay makes decisions of the past again, each from the stock that it saw, by the network that it was made with and at its
-moment; the data directory keeps all three. It must come to the same bytes, and replay tells whether it does. ORDER is
-the id of an order or of a request; --hold names a decision by its hold, and --all means every one that is kept.
+		Long: `Replay makes decisions of the past again, each from the stock that it saw, by the network and the prices that it was made
+with and at its moment; the data directory keeps all of these. It must come to the same bytes, and replay tells whether it
+does. ORDER is the id of an order or of a request; --hold names a decision by its hold, and --all means every one that is kept.
+
+Two kinds need not come to the same. An order of a batch was decided together with the others, and is not made again. A
+decision that a time budget stopped is made again without one; where that comes out otherwise it is told as stopped.
 
 With --with DIR each is made by the network in that directory instead, on the same stock and at the same moment: what
 would have been decided, had the network been like that. Each decision stands alone: what the others would have left
@@ -75,11 +78,13 @@ const (
 	replayDifferent = "different"
 	replayMalformed = "malformed" // the network does not take the order
 	replayUnknown   = "not kept"  // what the decision was made on is gone
+	replayStopped   = "stopped"   // time ended the search then, and it comes out otherwise now
+	replayJoint     = "joint"     // decided in a batch, and so not made again
 )
 
 // A replayLine is what allot ledger replay --json prints of a decision.
 type replayLine struct {
-	Result        string          `json:"result"`            // same, different, malformed, not kept
+	Result        string          `json:"result"`            // same, different, malformed, not kept, stopped, joint
 	Differs       []string        `json:"differs,omitempty"` // fields of the decision
 	Why           string          `json:"why,omitempty"`     // malformed or not kept
 	OrderID       string          `json:"orderId,omitempty"`
@@ -89,7 +94,8 @@ type replayLine struct {
 	Sequence      uint64          `json:"sequence"`      // of the event that recorded it
 	StockSequence uint64          `json:"stockSequence"` // of the event after which it saw the stock
 	Network       string          `json:"network"`       // version that it was made by
-	By            string          `json:"by,omitempty"`  // version that it was made again by
+	Prices        string          `json:"prices,omitempty"`
+	By            string          `json:"by,omitempty"` // version that it was made again by
 	Order         json.RawMessage `json:"order"`
 	Then          json.RawMessage `json:"then"`
 	Now           json.RawMessage `json:"now,omitempty"`
@@ -177,9 +183,11 @@ func (r *replaying) take(t *terminal, one *server.Replayed) error {
 	line := replayLine{
 		Result: replaySame, OrderID: one.Order, RequestID: one.Request, HoldID: one.Hold,
 		DecidedAt: time.Unix(int64(one.Basis.At), 0).UTC().Format(time.RFC3339), Sequence: one.Sequence, StockSequence: one.Basis.Sequence,
-		Network: one.NetworkVersion, By: one.By,
+		Network: one.NetworkVersion, Prices: one.PricesVersion, By: one.By,
 	}
 	switch {
+	case one.Joint:
+		line.Result = replayJoint
 	case one.Unknown != nil:
 		line.Result, line.Why = replayUnknown, one.Unknown.Error()
 	case one.Refused != nil:
@@ -192,6 +200,9 @@ func (r *replaying) take(t *terminal, one *server.Replayed) error {
 		if r.fl.with == "" || len(line.Differs) > 0 {
 			line.Result = replayDifferent
 		}
+		if one.Stopped && line.Result == replayDifferent {
+			line.Result = replayStopped
+		}
 	}
 	r.tally[line.Result]++
 	for _, name := range []string{one.Order, one.Request, "hold " + one.Hold} {
@@ -202,7 +213,7 @@ func (r *replaying) take(t *terminal, one *server.Replayed) error {
 	if r.fl.asJSON {
 		return line.print(t, order, then, now)
 	}
-	if line.Result == replaySame && r.fl.all {
+	if (line.Result == replaySame || line.Result == replayJoint) && r.fl.all {
 		return nil
 	}
 	if len(r.grid.rows) == maxReplayRows {
@@ -210,7 +221,7 @@ func (r *replaying) take(t *terminal, one *server.Replayed) error {
 		return nil
 	}
 	after := line.Result
-	if line.Result == replayDifferent {
+	if line.Result == replayDifferent || line.Result == replayStopped {
 		after = decisionWords(now)
 	} else if line.Why != "" {
 		after += ": " + line.Why
@@ -257,15 +268,19 @@ func (r *replaying) end(t *terminal, oldest uint64) error {
 		}
 	}
 	total, parts := 0, []string{}
-	for _, result := range []string{replaySame, replayDifferent, replayMalformed, replayUnknown} {
+	for _, result := range []string{replaySame, replayStopped, replayDifferent, replayMalformed, replayUnknown} {
 		if n := r.tally[result]; n > 0 {
 			total += n
 			parts = append(parts, thousands(n)+" "+result)
 		}
 	}
+	joint := r.tally[replayJoint]
+	if joint > 0 {
+		fmt.Fprintf(out, "%s decided jointly, in a batch, which is not made again\n", count(joint, "order"))
+	}
 	if total > 0 {
 		fmt.Fprintf(out, "%s made again: %s\n", count(total, "decision"), strings.Join(parts, ", "))
-	} else if r.fl.all {
+	} else if r.fl.all && joint == 0 {
 		fmt.Fprintln(out, "no decision is kept")
 	}
 	var missing []string

@@ -28,7 +28,8 @@ const (
 
 // flagOf names the flag that sets a field of server.Config.
 var flagOf = map[string]string{
-	"MaxMessage": "--max-message", "MaxInFlight": "--max-in-flight", "MaxStreams": "--max-streams",
+	"MaxMessage": "--max-message", "MaxBatch": "--max-batch", "MaxBatches": "--max-batches", "BatchBudget": "--batch-budget",
+	"BatchWorkers": "--batch-workers", "DecideBudget": "--decide-budget", "MaxInFlight": "--max-in-flight", "MaxStreams": "--max-streams",
 	"DrainDelay": "--drain-delay", "DrainTimeout": "--drain-timeout", "AllowOrigins": "--allow-origin",
 }
 
@@ -63,6 +64,10 @@ Without --data the ledger is in memory: what orders take from the stock is forgo
 The addresses and a curl line to try are printed; the log goes to standard error. SIGINT or SIGTERM drains: health turns
 NOT_SERVING, new calls are refused, those in flight may end. A second signal ends at once.
 
+A decision takes as long as its search, which has limits of its own, and so can be made again byte for byte. --decide-budget ends
+those that take longer with the best plan so far, its proven bound and the mark that time has stopped it; "allot ledger replay"
+tells of them apart.
+
 Nothing is encrypted and nobody is asked who they are: listen on this machine, or behind a proxy that does both.`,
 		Example: `  allot serve examples/us-parcel
   allot serve examples/us-parcel --data data
@@ -87,6 +92,11 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
+	f.IntVar(&fl.cfg.MaxBatch, "max-batch", 5000, "at most `N` orders in one batch")
+	f.IntVar(&fl.cfg.MaxBatches, "max-batches", 2, "at most `N` batches decided at once")
+	f.DurationVar(&fl.cfg.BatchBudget, "batch-budget", 20*time.Second, "`TIME` in which a batch looks for better plans, unless it asks for less")
+	f.IntVar(&fl.cfg.BatchWorkers, "batch-workers", 0, "decide a batch on `N` processors (default all but one)")
+	f.DurationVar(&fl.cfg.DecideBudget, "decide-budget", 0, "`TIME` after which a decision ends with the best plan so far, marked as stopped (default no limit)")
 	f.IntVar(&fl.cfg.Ledger.MaxHolds, "max-holds", 1<<24, "at most `N` holds remembered at once")
 	f.Int64Var(&fl.cfg.Engine.LaneCacheBytes, "lane-cache", 256<<20, "`BYTES` of memory for the lanes to places that were asked for")
 	f.StringSliceVar(&fl.cfg.AllowOrigins, "allow-origin", nil, "web `ORIGIN` whose pages may call the HTTP port, as https://shop.example; may be repeated")

@@ -103,11 +103,13 @@ func TestADamagedNetworkIsToldAndPutAgain(t *testing.T) {
 	defer s.Close()
 	files := fstest.MapFS{"a": {Data: []byte("hello")}}
 	for _, damage := range []func() error{
-		func() error { return s.journal.SetValue(s.epoch, pieceName("v", 0), []byte("other")) },
-		func() error { return s.journal.SetValue(s.epoch, pieceName("v", 0), nil) },
-		func() error { return s.journal.SetValue(s.epoch, archiveName("v"), []byte("{}")) },
-		func() error { return s.journal.SetValue(s.epoch, archiveName("v"), []byte(`{"size":1000000000000}`)) },
-		func() error { return s.journal.SetValue(s.epoch, archiveName("v"), []byte(`nonsense`)) },
+		func() error { return s.journal.SetValue(s.epoch, networkShelf.piece("v", 0), []byte("other")) },
+		func() error { return s.journal.SetValue(s.epoch, networkShelf.piece("v", 0), nil) },
+		func() error { return s.journal.SetValue(s.epoch, networkShelf.name("v"), []byte("{}")) },
+		func() error {
+			return s.journal.SetValue(s.epoch, networkShelf.name("v"), []byte(`{"size":1000000000000}`))
+		},
+		func() error { return s.journal.SetValue(s.epoch, networkShelf.name("v"), []byte(`nonsense`)) },
 	} {
 		if err := s.PutNetwork("v", files); err != nil {
 			t.Fatal(err)
@@ -188,4 +190,77 @@ func TestNetworksGoWithTheRecordsThatNameThem(t *testing.T) {
 	if got := kept(); got != "[version-2 version-5]" {
 		t.Errorf("nothing names 3 any more: %s", got)
 	}
+}
+
+// TestPricesStayWhileTheyAreNeeded has decisions on one network with one prices after another, as they are swapped in.
+func TestPricesStayWhileTheyAreNeeded(t *testing.T) {
+	j := keep{journal.NewMemory()}
+	o := options()
+	o.Keep = 1
+	s := mustOpen(t, j, o)
+	setUp(t, s.Ledger()) // gives the network its name
+	if err := s.PutNetwork("version-1", fstest.MapFS{"name": {Data: []byte("one")}}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(prices string) {
+		t.Helper()
+		if err := s.PutPrices(prices, []byte("the prices "+prices)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Ledger().Extend(midnight, nil, nil, nil, []string{JoinVersion("version-1", prices)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decide := func(prices string) {
+		t.Helper()
+		n, _ := s.Ledger().Network(JoinVersion("version-1", prices))
+		if _, err := s.Ledger().Decline(&ledger.Allocation{At: midnight, Basis: ledger.Basis{Network: n}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(want, why string) {
+		t.Helper()
+		got, err := s.PriceVersions()
+		if err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%v %v, want %s: %s", got, err, want, why)
+		}
+		if networks, err := s.Networks(); err != nil || fmt.Sprint(networks) != "[version-1]" {
+			t.Errorf("%v %v: the network is in service", networks, err)
+		}
+	}
+	put("a")
+	put("b")
+	put("b")
+	put("c")
+	decide("b")
+	s.ReleasePrices("a")
+	s.ReleasePrices("b")
+	s.ReleasePrices("b")
+	if err := s.dropNetworks(); err != nil {
+		t.Fatal(err)
+	}
+	check("[b c]", "a was released and is named by nothing")
+	if content, err := s.Prices("b"); err != nil || string(content) != "the prices b" {
+		t.Errorf("%q %v", content, err)
+	}
+	if _, err := s.Prices("a"); !errors.Is(err, journal.ErrNoValue) {
+		t.Errorf("%v", err)
+	}
+	decide("c")
+	if report, err := Verify(j, nil); err != nil || report.Prices != 2 || report.Networks != 1 {
+		t.Errorf("%+v %v", report, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, j, o)
+	defer s.Close()
+	if err := s.dropNetworks(); err != nil {
+		t.Fatal(err)
+	}
+	check("[b c]", "records name them")
+	if err := s.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	check("[]", "nothing names them any more")
 }

@@ -31,8 +31,8 @@ type Store struct {
 	background sync.WaitGroup
 	closing    sync.Once
 	closed     error
-	archiving  sync.Mutex      // of put, and of the archive
-	put        map[string]bool // versions that this process has put into the archive
+	archiving  sync.Mutex     // of put, and of the archive
+	put        map[string]int // how often this process has put a version into the archive, by its name there
 }
 
 // Open recovers the ledger that a journal holds, or makes a new one in an empty journal, and goes on with it. It owns the
@@ -79,7 +79,7 @@ func open(j journal.Journal, o Options) (*Store, error) {
 		History: &History{journal: j, network: o.Network, config: kept.config(o.Ledger), log: o.Log},
 		options: o, epoch: epoch,
 		done: make(chan struct{}), due: make(chan struct{}, 1), stop: make(chan struct{}),
-		verified: map[uint64]bool{}, put: map[string]bool{},
+		verified: map[uint64]bool{}, put: map[string]int{},
 	}
 	state, at, err := s.recover()
 	if err != nil {
@@ -152,7 +152,7 @@ type appender struct {
 func (a *appender) Append(e *ledger.Event) {
 	s := a.store
 	a.buffer = ledger.AppendEvent(a.buffer[:0], e)
-	n := s.committer.Add(a.buffer)
+	n := s.committer.AddBound(a.buffer, e.More)
 	if cap(a.buffer) > 1<<20 {
 		a.buffer = nil // one giant must not stay
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/journal"
@@ -20,6 +19,7 @@ type Report struct {
 	Events    map[ledger.Kind]uint64
 	Snapshots int // that read back and equal what the records before them make
 	Networks  int // versions whose files are kept
+	Prices    int // versions that are kept
 	Open      int // holds that have their claims, after the last record
 	State     [32]byte
 }
@@ -83,7 +83,7 @@ func (v *verification) run() {
 		v.wrong = append(v.wrong, err)
 	}
 	v.report.Open, v.report.State = state.Open(), digest(state)
-	v.networks()
+	v.archive()
 }
 
 // first returns the oldest snapshot that reads back, and reads the records before it.
@@ -146,30 +146,23 @@ func digest(s *ledger.State) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// networks checks the networks that are kept.
-func (v *verification) networks() {
-	versions, err := v.Networks()
-	if err != nil {
-		v.wrong = append(v.wrong, err)
-		return
-	}
-	for _, version := range versions {
-		if _, err := v.Network(version); err != nil {
+// archive checks the networks and the prices that are kept.
+func (v *verification) archive() {
+	for _, of := range []struct {
+		*shelf
+		count *int
+	}{{networkShelf, &v.report.Networks}, {pricesShelf, &v.report.Prices}} {
+		versions, err := v.versions(of.shelf)
+		if err != nil {
 			v.wrong = append(v.wrong, err)
 			continue
 		}
-		v.report.Networks++
+		for _, version := range versions {
+			if _, err := v.files(of.shelf, version); err != nil {
+				v.wrong = append(v.wrong, err)
+				continue
+			}
+			*of.count++
+		}
 	}
-}
-
-// Networks returns the versions of the networks whose files are kept, in ascending order.
-func (h *History) Networks() ([]string, error) {
-	names, err := h.journal.Values(archivePrefix)
-	if err != nil {
-		return nil, fmt.Errorf("listing networks: %w", err)
-	}
-	for i := range names {
-		names[i] = strings.TrimPrefix(names[i], archivePrefix)
-	}
-	return names, nil
 }

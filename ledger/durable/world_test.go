@@ -195,6 +195,25 @@ func (u *user) step() error {
 		if err == nil && a.Request.ID != "" {
 			u.answers[a.Request.ID], u.asked[a.Request.ID] = h, a
 		}
+	case 7:
+		batch := []*ledger.Allocation{u.allocation(), u.allocation(), u.allocation()}
+		batch[1].Refused = u.rng.IntN(2) == 0
+		var all []ledger.Hold
+		var errs []error
+		if all, err = l.AllocateAll(batch); errors.Is(err, ledger.ErrConflict) {
+			all, errs, err = l.AllocateEach(batch)
+		}
+		for i := range all {
+			if err != nil || errs != nil && errs[i] != nil {
+				continue
+			}
+			if all[i].ID != 0 {
+				u.holds = append(u.holds, all[i].ID)
+			}
+			if r := batch[i].Request; r.ID != "" {
+				u.answers[r.ID], u.asked[r.ID] = all[i], batch[i]
+			}
+		}
 	case 8, 9, 10:
 		_, err = l.Confirm(u.now, id, r)
 	case 11:

@@ -34,6 +34,7 @@ type gathering struct {
 	first uint64
 	bytes []byte
 	ends  []int         // of each record in bytes
+	bound []bool        // by record: the next one is durable together with it or neither is
 	done  chan struct{} // closed when the records are durable or the committer ended
 }
 
@@ -64,16 +65,26 @@ func newGathering(first uint64) *gathering {
 	return &gathering{first: first, done: make(chan struct{})}
 }
 
+// open reports whether the next record has to be in the same group.
+func (g *gathering) open() bool { return len(g.bound) > 0 && g.bound[len(g.bound)-1] }
+
 // Add copies a record, of at most MaxRecord bytes, into the group that gathers and returns its sequence. It never waits
 // for I/O. The order of the calls is the order of the records; callers see to it. After the committer ended, the record
 // only gets a number, and Wait tells why.
-func (c *Committer) Add(record []byte) uint64 {
+func (c *Committer) Add(record []byte) uint64 { return c.AddBound(record, false) }
+
+// AddBound is Add for a record that, with more, is bound to the next one: they become durable in one group, both or neither.
+// No group is committed until the next is added, so that must not wait for anything. Records that are bound together
+// must fit into one group: see MaxGroup and MaxRecords.
+func (c *Committer) AddBound(record []byte, more bool) uint64 {
 	c.mu.Lock()
 	g := c.gather
+	opened := g.open()
 	g.bytes = append(g.bytes, record...)
 	g.ends = append(g.ends, len(g.bytes))
+	g.bound = append(g.bound, more)
 	sequence := g.first + uint64(len(g.ends)) - 1
-	if len(g.ends) == 1 {
+	if !more && (len(g.ends) == 1 || opened) {
 		c.wake.Signal()
 	}
 	if c.err != nil { // nobody will take them; keep their number only
@@ -163,7 +174,7 @@ func (c *Committer) run() {
 	var records [][]byte
 	c.mu.Lock()
 	for {
-		for len(c.gather.ends) == 0 && !c.closing {
+		for len(c.gather.ends) == 0 && !c.closing || c.gather.open() {
 			c.wake.Wait()
 		}
 		c.mu.Unlock()
@@ -171,6 +182,9 @@ func (c *Committer) run() {
 			runtime.Gosched()
 		}
 		c.mu.Lock()
+		for c.gather.open() { // since
+			c.wake.Wait()
+		}
 		g := c.gather
 		if len(g.ends) == 0 {
 			c.end(errClosedCommitter)
@@ -204,7 +218,7 @@ func (c *Committer) run() {
 		c.mu.Lock()
 		c.flight = nil
 		if cap(g.bytes) <= keepBytes {
-			*g = gathering{bytes: g.bytes[:0], ends: g.ends[:0], done: make(chan struct{})}
+			*g = gathering{bytes: g.bytes[:0], ends: g.ends[:0], bound: g.bound[:0], done: make(chan struct{})}
 			c.spare = g
 		}
 	}
@@ -226,14 +240,15 @@ func (c *Committer) announce() {
 	}
 }
 
-// commit makes a gathering durable, in pieces if it is long. It returns the slice of records for use again.
+// commit makes a gathering durable, in pieces if it is long, but never with a cut between records that are bound together.
+// It returns the slice of records for use again.
 func (c *Committer) commit(g *gathering, records [][]byte) ([][]byte, error) {
 	expected, begin, size := g.first-1, 0, 0
 	for i, end := range g.ends {
 		records = append(records, g.bytes[begin:end:end])
 		size += recordHeader + end - begin
 		begin = end
-		if i+1 < len(g.ends) && len(records) < MaxRecords && size+recordHeader+g.ends[i+1]-end <= groupBytes {
+		if g.bound[i] || i+1 < len(g.ends) && g.fits(i+1, len(records), size) {
 			continue
 		}
 		position, err := c.journal.Append(c.epoch, expected, records)
@@ -248,4 +263,14 @@ func (c *Committer) commit(g *gathering, records [][]byte) ([][]byte, error) {
 		c.mu.Unlock()
 	}
 	return records, nil
+}
+
+// fits reports whether the i-th record, and those that are bound to it, go with so many before them of so many bytes.
+func (g *gathering) fits(i, records, size int) bool {
+	last := i
+	for g.bound[last] {
+		last++
+	}
+	records += last + 1 - i
+	return records <= MaxRecords && size+recordHeader*(last+1-i)+g.ends[last]-g.ends[i-1] <= groupBytes
 }

@@ -199,6 +199,62 @@ func TestCommitterCutsLongGroups(t *testing.T) {
 	})
 }
 
+// TestCommitterKeepsBoundRecordsTogether adds records of which some are bound together, larger than where groups are cut.
+func TestCommitterKeepsBoundRecordsTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, epoch := newSlow(t)
+		c := NewCommitter(j, epoch, 0, nil)
+		var groups []int
+		let := func() { // appends, as long as there are any
+			for {
+				synctest.Wait()
+				select {
+				case n := <-j.begun:
+					groups = append(groups, n)
+					j.next <- nil
+				default:
+					return
+				}
+			}
+		}
+		c.AddBound([]byte("a"), true)
+		let()
+		if len(groups) > 0 {
+			t.Error("a group is committed without the record that its last one is bound to")
+		}
+		waited := make(chan error, 1)
+		go func() { waited <- c.Wait(2) }()
+		c.AddBound([]byte("b"), false)
+		let()
+		if err := <-waited; err != nil || !slices.Equal(groups, []int{2}) {
+			t.Errorf("groups of %v, %v", groups, err)
+		}
+		c.Add(nil)
+		synctest.Wait() // it is being appended, and all of these gather
+		half := make([]byte, groupBytes/2)
+		c.Add(half)
+		for range 4 {
+			c.AddBound(half, true)
+		}
+		c.AddBound(nil, false)
+		c.Add(nil)
+		c.AddBound(nil, true) // and one is open
+		groups = nil
+		let()
+		if want := []int{1}; !slices.Equal(groups, want) {
+			t.Errorf("groups of %v, want %v: one is open", groups, want)
+		}
+		c.Add(nil)
+		let()
+		if want := []int{1, 1, 5, 3}; !slices.Equal(groups, want) {
+			t.Errorf("groups of %v, want %v", groups, want)
+		}
+		if err := c.Close(); err != nil || c.Durable() != 12 {
+			t.Error(c.Durable(), err)
+		}
+	})
+}
+
 func TestCommitterFencedFails(t *testing.T) {
 	j := NewMemory()
 	old, err := j.Begin()

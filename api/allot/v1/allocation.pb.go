@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -92,6 +93,62 @@ func (x HoldState) Number() protoreflect.EnumNumber {
 // Deprecated: Use HoldState.Descriptor instead.
 func (HoldState) EnumDescriptor() ([]byte, []int) {
 	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{0}
+}
+
+// BatchPolicy is what of a batch is held where not all of it can be.
+type BatchPolicy int32
+
+const (
+	// BATCH_POLICY_UNSPECIFIED is BATCH_POLICY_EACH.
+	BatchPolicy_BATCH_POLICY_UNSPECIFIED BatchPolicy = 0
+	// BATCH_POLICY_EACH: each order is granted or refused for itself.
+	BatchPolicy_BATCH_POLICY_EACH BatchPolicy = 1
+	// BATCH_POLICY_ALL: all orders are granted, or none is: as one step, also when the server is lost meanwhile. Where not
+	// all can be filled all are refused, those that fell with the others with OUTCOME_LEFT_OUT. ABORTED tells that others
+	// kept taking the stock, DEADLINE_EXCEEDED that time was up before it was known whether all can be filled; nothing is
+	// held or remembered then. Either all of the request_ids are known, or none: ALREADY_EXISTS names those that are.
+	BatchPolicy_BATCH_POLICY_ALL BatchPolicy = 2
+)
+
+// Enum value maps for BatchPolicy.
+var (
+	BatchPolicy_name = map[int32]string{
+		0: "BATCH_POLICY_UNSPECIFIED",
+		1: "BATCH_POLICY_EACH",
+		2: "BATCH_POLICY_ALL",
+	}
+	BatchPolicy_value = map[string]int32{
+		"BATCH_POLICY_UNSPECIFIED": 0,
+		"BATCH_POLICY_EACH":        1,
+		"BATCH_POLICY_ALL":         2,
+	}
+)
+
+func (x BatchPolicy) Enum() *BatchPolicy {
+	p := new(BatchPolicy)
+	*p = x
+	return p
+}
+
+func (x BatchPolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BatchPolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_allot_v1_allocation_proto_enumTypes[1].Descriptor()
+}
+
+func (BatchPolicy) Type() protoreflect.EnumType {
+	return &file_allot_v1_allocation_proto_enumTypes[1]
+}
+
+func (x BatchPolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BatchPolicy.Descriptor instead.
+func (BatchPolicy) EnumDescriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{1}
 }
 
 // Hold is a plan's claim on stock and capacity.
@@ -337,7 +394,9 @@ func (x *HoldItem) GetQuantity() int32 {
 type QuoteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// order is what would be bought. Its promise, if any, bounds the options.
-	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// ignore_prices tells to weigh true costs only, without the prices that look ahead.
+	IgnorePrices  bool `protobuf:"varint,2,opt,name=ignore_prices,json=ignorePrices,proto3" json:"ignore_prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +438,13 @@ func (x *QuoteRequest) GetOrder() *Order {
 	return nil
 }
 
+func (x *QuoteRequest) GetIgnorePrices() bool {
+	if x != nil {
+		return x.IgnorePrices
+	}
+	return false
+}
+
 // QuoteResponse has the options for an order.
 type QuoteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -389,8 +455,10 @@ type QuoteResponse struct {
 	Currency string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
 	// network_version is the version of the network that was asked.
 	NetworkVersion string `protobuf:"bytes,3,opt,name=network_version,json=networkVersion,proto3" json:"network_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// prices_version is the version of the prices that looked ahead. Empty: there were none.
+	PricesVersion string `protobuf:"bytes,4,opt,name=prices_version,json=pricesVersion,proto3" json:"prices_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QuoteResponse) Reset() {
@@ -440,6 +508,13 @@ func (x *QuoteResponse) GetCurrency() string {
 func (x *QuoteResponse) GetNetworkVersion() string {
 	if x != nil {
 		return x.NetworkVersion
+	}
+	return ""
+}
+
+func (x *QuoteResponse) GetPricesVersion() string {
+	if x != nil {
+		return x.PricesVersion
 	}
 	return ""
 }
@@ -523,7 +598,10 @@ type AllocateRequest struct {
 	// request_id makes the call safe to repeat: give each thing to be done one id of your own, and keep it on retries.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// order is what is bought.
-	Order         *Order `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	Order *Order `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	// ignore_prices tells to weigh true costs only, without the prices that look ahead. With another value it is another
+	// request.
+	IgnorePrices  bool `protobuf:"varint,3,opt,name=ignore_prices,json=ignorePrices,proto3" json:"ignore_prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,6 +648,13 @@ func (x *AllocateRequest) GetOrder() *Order {
 		return x.Order
 	}
 	return nil
+}
+
+func (x *AllocateRequest) GetIgnorePrices() bool {
+	if x != nil {
+		return x.IgnorePrices
+	}
+	return false
 }
 
 // AllocateResponse is the decision, and the hold if there is a plan.
@@ -628,6 +713,316 @@ func (x *AllocateResponse) GetHold() *Hold {
 	return nil
 }
 
+// AllocateBatchRequest asks for joint decisions and a hold for each.
+type AllocateBatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// requests are the orders, each with a request_id that no other in the batch has. All of them ignore prices, or none. The
+	// server's limit may be lower.
+	Requests []*AllocateRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// policy is what is held where not all can be. It is no part of what a request_id stands for.
+	Policy BatchPolicy `protobuf:"varint,2,opt,name=policy,proto3,enum=allot.v1.BatchPolicy" json:"policy,omitempty"`
+	// unfilled_cost_micros is what it costs to leave an order unfilled: one that costs more to fill is left. 0: as many are
+	// filled as can be, whatever that costs. With BATCH_POLICY_ALL it has no meaning.
+	UnfilledCostMicros int64 `protobuf:"varint,3,opt,name=unfilled_cost_micros,json=unfilledCostMicros,proto3" json:"unfilled_cost_micros,omitempty"`
+	// time_budget is how long to look for better plans. Absent, or above it: the server's own limit. What comes before the
+	// first plans takes a processor about a second for each thousand orders, whatever the budget; a call whose deadline has
+	// passed by then holds nothing.
+	TimeBudget *durationpb.Duration `protobuf:"bytes,4,opt,name=time_budget,json=timeBudget,proto3" json:"time_budget,omitempty"`
+	// seed chooses among the random numbers of the search. The same batch on the same stock with the same seed gets the same
+	// plans, if nothing stops it.
+	Seed          uint64 `protobuf:"varint,5,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllocateBatchRequest) Reset() {
+	*x = AllocateBatchRequest{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllocateBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllocateBatchRequest) ProtoMessage() {}
+
+func (x *AllocateBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllocateBatchRequest.ProtoReflect.Descriptor instead.
+func (*AllocateBatchRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AllocateBatchRequest) GetRequests() []*AllocateRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *AllocateBatchRequest) GetPolicy() BatchPolicy {
+	if x != nil {
+		return x.Policy
+	}
+	return BatchPolicy_BATCH_POLICY_UNSPECIFIED
+}
+
+func (x *AllocateBatchRequest) GetUnfilledCostMicros() int64 {
+	if x != nil {
+		return x.UnfilledCostMicros
+	}
+	return 0
+}
+
+func (x *AllocateBatchRequest) GetTimeBudget() *durationpb.Duration {
+	if x != nil {
+		return x.TimeBudget
+	}
+	return nil
+}
+
+func (x *AllocateBatchRequest) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+// BatchAnswer is what became of one order of a batch.
+type BatchAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// answer is what Allocate answers: the decision, and the hold if there is a plan. Absent where the order is contended.
+	Answer *AllocateResponse `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"`
+	// contended tells that others took the order's stock each time that it was decided. Nothing is held or remembered: send
+	// it again.
+	Contended bool `protobuf:"varint,2,opt,name=contended,proto3" json:"contended,omitempty"`
+	// known tells that the request_id had been answered before.
+	Known         bool `protobuf:"varint,3,opt,name=known,proto3" json:"known,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchAnswer) Reset() {
+	*x = BatchAnswer{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchAnswer) ProtoMessage() {}
+
+func (x *BatchAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchAnswer.ProtoReflect.Descriptor instead.
+func (*BatchAnswer) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *BatchAnswer) GetAnswer() *AllocateResponse {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *BatchAnswer) GetContended() bool {
+	if x != nil {
+		return x.Contended
+	}
+	return false
+}
+
+func (x *BatchAnswer) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+// AllocateBatchResponse has the answers to a batch, and how good they are together. Costs and the bound are of those
+// orders that this call decided; they include the prices that look ahead, where there are any.
+type AllocateBatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// answers are in the order of the requests.
+	Answers []*BatchAnswer `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
+	// decided is how many orders this call decided: all that were neither known nor contended.
+	Decided int32 `protobuf:"varint,2,opt,name=decided,proto3" json:"decided,omitempty"`
+	// filled is how many of them have a plan.
+	Filled int32 `protobuf:"varint,3,opt,name=filled,proto3" json:"filled,omitempty"`
+	// cost_micros is what their plans cost, and what it costs to leave the others unfilled.
+	CostMicros int64 `protobuf:"varint,4,opt,name=cost_micros,json=costMicros,proto3" json:"cost_micros,omitempty"`
+	// lower_bound_micros is what no plans for them cost less than, on the stock that was seen first. 0 where that is not
+	// known: some orders are contended.
+	LowerBoundMicros int64 `protobuf:"varint,5,opt,name=lower_bound_micros,json=lowerBoundMicros,proto3" json:"lower_bound_micros,omitempty"`
+	// gap_micros is the cost less the lower bound.
+	GapMicros int64 `protobuf:"varint,6,opt,name=gap_micros,json=gapMicros,proto3" json:"gap_micros,omitempty"`
+	// status is how good the plans are known to be. CERTIFICATE_STATUS_INFEASIBLE: with BATCH_POLICY_ALL, no plans fill
+	// all. Unspecified where nothing was decided.
+	Status CertificateStatus `protobuf:"varint,7,opt,name=status,proto3,enum=allot.v1.CertificateStatus" json:"status,omitempty"`
+	// iterations is how often all orders were priced.
+	Iterations int32 `protobuf:"varint,8,opt,name=iterations,proto3" json:"iterations,omitempty"`
+	// stopped tells that time ended the search: the plans then depend on how fast the server was.
+	Stopped bool `protobuf:"varint,9,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	// currency is the ISO 4217 code of every amount.
+	Currency string `protobuf:"bytes,10,opt,name=currency,proto3" json:"currency,omitempty"`
+	// network_version is the version of the network that decided.
+	NetworkVersion string `protobuf:"bytes,11,opt,name=network_version,json=networkVersion,proto3" json:"network_version,omitempty"`
+	// prices_version is the version of the prices that looked ahead. Empty: there were none.
+	PricesVersion string `protobuf:"bytes,12,opt,name=prices_version,json=pricesVersion,proto3" json:"prices_version,omitempty"`
+	// unfilled_cost_micros is the part of the cost that is for leaving orders unfilled. Where the request gave no cost for
+	// that it is one that plans do not reach.
+	UnfilledCostMicros int64 `protobuf:"varint,13,opt,name=unfilled_cost_micros,json=unfilledCostMicros,proto3" json:"unfilled_cost_micros,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *AllocateBatchResponse) Reset() {
+	*x = AllocateBatchResponse{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllocateBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllocateBatchResponse) ProtoMessage() {}
+
+func (x *AllocateBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllocateBatchResponse.ProtoReflect.Descriptor instead.
+func (*AllocateBatchResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AllocateBatchResponse) GetAnswers() []*BatchAnswer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+func (x *AllocateBatchResponse) GetDecided() int32 {
+	if x != nil {
+		return x.Decided
+	}
+	return 0
+}
+
+func (x *AllocateBatchResponse) GetFilled() int32 {
+	if x != nil {
+		return x.Filled
+	}
+	return 0
+}
+
+func (x *AllocateBatchResponse) GetCostMicros() int64 {
+	if x != nil {
+		return x.CostMicros
+	}
+	return 0
+}
+
+func (x *AllocateBatchResponse) GetLowerBoundMicros() int64 {
+	if x != nil {
+		return x.LowerBoundMicros
+	}
+	return 0
+}
+
+func (x *AllocateBatchResponse) GetGapMicros() int64 {
+	if x != nil {
+		return x.GapMicros
+	}
+	return 0
+}
+
+func (x *AllocateBatchResponse) GetStatus() CertificateStatus {
+	if x != nil {
+		return x.Status
+	}
+	return CertificateStatus_CERTIFICATE_STATUS_UNSPECIFIED
+}
+
+func (x *AllocateBatchResponse) GetIterations() int32 {
+	if x != nil {
+		return x.Iterations
+	}
+	return 0
+}
+
+func (x *AllocateBatchResponse) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
+}
+
+func (x *AllocateBatchResponse) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *AllocateBatchResponse) GetNetworkVersion() string {
+	if x != nil {
+		return x.NetworkVersion
+	}
+	return ""
+}
+
+func (x *AllocateBatchResponse) GetPricesVersion() string {
+	if x != nil {
+		return x.PricesVersion
+	}
+	return ""
+}
+
+func (x *AllocateBatchResponse) GetUnfilledCostMicros() int64 {
+	if x != nil {
+		return x.UnfilledCostMicros
+	}
+	return 0
+}
+
 // GetRequest asks for a hold.
 type GetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -639,7 +1034,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	mi := &file_allot_v1_allocation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +1046,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	mi := &file_allot_v1_allocation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +1059,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{8}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetRequest) GetHoldId() string {
@@ -687,7 +1082,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	mi := &file_allot_v1_allocation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +1094,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	mi := &file_allot_v1_allocation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +1107,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{9}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetResponse) GetHold() *Hold {
@@ -737,13 +1132,15 @@ type ExplainRequest struct {
 	// max_candidates is how many candidates to list, the cheapest first; 0 is 1000. A network has as many as it has
 	// warehouses times services.
 	MaxCandidates int32 `protobuf:"varint,2,opt,name=max_candidates,json=maxCandidates,proto3" json:"max_candidates,omitempty"`
+	// ignore_prices tells to weigh true costs only, without the prices that look ahead.
+	IgnorePrices  bool `protobuf:"varint,3,opt,name=ignore_prices,json=ignorePrices,proto3" json:"ignore_prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	mi := &file_allot_v1_allocation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +1152,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	mi := &file_allot_v1_allocation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +1165,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{10}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExplainRequest) GetOrder() *Order {
@@ -785,6 +1182,13 @@ func (x *ExplainRequest) GetMaxCandidates() int32 {
 	return 0
 }
 
+func (x *ExplainRequest) GetIgnorePrices() bool {
+	if x != nil {
+		return x.IgnorePrices
+	}
+	return false
+}
+
 // ExplainResponse is the decision and its reasons.
 type ExplainResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -798,7 +1202,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	mi := &file_allot_v1_allocation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +1214,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	mi := &file_allot_v1_allocation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +1227,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{11}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ExplainResponse) GetDecision() *Decision {
@@ -853,7 +1257,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[12]
+	mi := &file_allot_v1_allocation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1269,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[12]
+	mi := &file_allot_v1_allocation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1282,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{12}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ConfirmRequest) GetRequestId() string {
@@ -906,7 +1310,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[13]
+	mi := &file_allot_v1_allocation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1322,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[13]
+	mi := &file_allot_v1_allocation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1335,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{13}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ConfirmResponse) GetHold() *Hold {
@@ -956,7 +1360,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[14]
+	mi := &file_allot_v1_allocation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1372,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[14]
+	mi := &file_allot_v1_allocation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1385,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{14}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReleaseRequest) GetRequestId() string {
@@ -1016,7 +1420,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[15]
+	mi := &file_allot_v1_allocation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1432,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[15]
+	mi := &file_allot_v1_allocation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1445,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{15}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReleaseResponse) GetHold() *Hold {
@@ -1066,7 +1470,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[16]
+	mi := &file_allot_v1_allocation_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1482,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[16]
+	mi := &file_allot_v1_allocation_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1495,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{16}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelRequest) GetRequestId() string {
@@ -1126,7 +1530,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[17]
+	mi := &file_allot_v1_allocation_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1542,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[17]
+	mi := &file_allot_v1_allocation_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1555,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{17}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelResponse) GetHold() *Hold {
@@ -1176,7 +1580,7 @@ type ShipRequest struct {
 
 func (x *ShipRequest) Reset() {
 	*x = ShipRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[18]
+	mi := &file_allot_v1_allocation_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1592,7 @@ func (x *ShipRequest) String() string {
 func (*ShipRequest) ProtoMessage() {}
 
 func (x *ShipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[18]
+	mi := &file_allot_v1_allocation_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1605,7 @@ func (x *ShipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipRequest.ProtoReflect.Descriptor instead.
 func (*ShipRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{18}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ShipRequest) GetRequestId() string {
@@ -1236,7 +1640,7 @@ type ShipResponse struct {
 
 func (x *ShipResponse) Reset() {
 	*x = ShipResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[19]
+	mi := &file_allot_v1_allocation_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1652,7 @@ func (x *ShipResponse) String() string {
 func (*ShipResponse) ProtoMessage() {}
 
 func (x *ShipResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[19]
+	mi := &file_allot_v1_allocation_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1665,7 @@ func (x *ShipResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipResponse.ProtoReflect.Descriptor instead.
 func (*ShipResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{19}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ShipResponse) GetHold() *Hold {
@@ -1286,7 +1690,7 @@ type ShortPickRequest struct {
 
 func (x *ShortPickRequest) Reset() {
 	*x = ShortPickRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[20]
+	mi := &file_allot_v1_allocation_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1702,7 @@ func (x *ShortPickRequest) String() string {
 func (*ShortPickRequest) ProtoMessage() {}
 
 func (x *ShortPickRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[20]
+	mi := &file_allot_v1_allocation_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1715,7 @@ func (x *ShortPickRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShortPickRequest.ProtoReflect.Descriptor instead.
 func (*ShortPickRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{20}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ShortPickRequest) GetRequestId() string {
@@ -1346,7 +1750,7 @@ type ShortPickResponse struct {
 
 func (x *ShortPickResponse) Reset() {
 	*x = ShortPickResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[21]
+	mi := &file_allot_v1_allocation_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1762,7 @@ func (x *ShortPickResponse) String() string {
 func (*ShortPickResponse) ProtoMessage() {}
 
 func (x *ShortPickResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[21]
+	mi := &file_allot_v1_allocation_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1775,7 @@ func (x *ShortPickResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShortPickResponse.ProtoReflect.Descriptor instead.
 func (*ShortPickResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{21}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ShortPickResponse) GetHold() *Hold {
@@ -1395,7 +1799,7 @@ type WatchDecisionsRequest struct {
 
 func (x *WatchDecisionsRequest) Reset() {
 	*x = WatchDecisionsRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[22]
+	mi := &file_allot_v1_allocation_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1811,7 @@ func (x *WatchDecisionsRequest) String() string {
 func (*WatchDecisionsRequest) ProtoMessage() {}
 
 func (x *WatchDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[22]
+	mi := &file_allot_v1_allocation_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1824,7 @@ func (x *WatchDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*WatchDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{22}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchDecisionsRequest) GetAfterSequence() uint64 {
@@ -1472,7 +1876,7 @@ type WatchDecisionsResponse struct {
 
 func (x *WatchDecisionsResponse) Reset() {
 	*x = WatchDecisionsResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[23]
+	mi := &file_allot_v1_allocation_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1888,7 @@ func (x *WatchDecisionsResponse) String() string {
 func (*WatchDecisionsResponse) ProtoMessage() {}
 
 func (x *WatchDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[23]
+	mi := &file_allot_v1_allocation_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1901,7 @@ func (x *WatchDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*WatchDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{23}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchDecisionsResponse) GetSpecversion() string {
@@ -1587,7 +1991,7 @@ type DecisionEvent struct {
 
 func (x *DecisionEvent) Reset() {
 	*x = DecisionEvent{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[24]
+	mi := &file_allot_v1_allocation_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +2003,7 @@ func (x *DecisionEvent) String() string {
 func (*DecisionEvent) ProtoMessage() {}
 
 func (x *DecisionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[24]
+	mi := &file_allot_v1_allocation_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +2016,7 @@ func (x *DecisionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionEvent.ProtoReflect.Descriptor instead.
 func (*DecisionEvent) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{24}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DecisionEvent) GetHoldId() string {
@@ -1668,7 +2072,7 @@ var File_allot_v1_allocation_proto protoreflect.FileDescriptor
 
 const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\n" +
-	"\x19allot/v1/allocation.proto\x12\ballot.v1\x1a\x17allot/v1/decision.proto\x1a\x1aallot/v1/explanation.proto\x1a\x14allot/v1/order.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
+	"\x19allot/v1/allocation.proto\x12\ballot.v1\x1a\x17allot/v1/decision.proto\x1a\x1aallot/v1/explanation.proto\x1a\x14allot/v1/order.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
 	"\x04Hold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12)\n" +
@@ -1689,37 +2093,71 @@ const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\x03sku\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\x03sku\x12)\n" +
 	"\bquantity\x18\x03 \x01(\x05B\r\xbaH\n" +
-	"\x1a\b\x18\x80\x94\xeb\xdc\x03(\x01R\bquantity\"=\n" +
+	"\x1a\b\x18\x80\x94\xeb\xdc\x03(\x01R\bquantity\"b\n" +
 	"\fQuoteRequest\x12-\n" +
-	"\x05order\x18\x01 \x01(\v2\x0f.allot.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\"\x80\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\x0f.allot.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\x12#\n" +
+	"\rignore_prices\x18\x02 \x01(\bR\fignorePrices\"\xa7\x01\n" +
 	"\rQuoteResponse\x12*\n" +
 	"\aoptions\x18\x01 \x03(\v2\x10.allot.v1.OptionR\aoptions\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12'\n" +
-	"\x0fnetwork_version\x18\x03 \x01(\tR\x0enetworkVersion\"\xc2\x01\n" +
+	"\x0fnetwork_version\x18\x03 \x01(\tR\x0enetworkVersion\x12%\n" +
+	"\x0eprices_version\x18\x04 \x01(\tR\rpricesVersion\"\xc2\x01\n" +
 	"\x06Option\x12#\n" +
 	"\rdelivery_date\x18\x01 \x01(\tR\fdeliveryDate\x12\x1f\n" +
 	"\vcost_micros\x18\x02 \x01(\x03R\n" +
 	"costMicros\x12B\n" +
 	"\x0flatest_order_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rlatestOrderAt\x12.\n" +
-	"\bdecision\x18\x04 \x01(\v2\x12.allot.v1.DecisionR\bdecision\"k\n" +
+	"\bdecision\x18\x04 \x01(\v2\x12.allot.v1.DecisionR\bdecision\"\x90\x01\n" +
 	"\x0fAllocateRequest\x12)\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\trequestId\x12-\n" +
-	"\x05order\x18\x02 \x01(\v2\x0f.allot.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\"f\n" +
+	"\x05order\x18\x02 \x01(\v2\x0f.allot.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\x12#\n" +
+	"\rignore_prices\x18\x03 \x01(\bR\fignorePrices\"f\n" +
 	"\x10AllocateResponse\x12.\n" +
 	"\bdecision\x18\x01 \x01(\v2\x12.allot.v1.DecisionR\bdecision\x12\"\n" +
-	"\x04hold\x18\x02 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"1\n" +
+	"\x04hold\x18\x02 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\xb0\x02\n" +
+	"\x14AllocateBatchRequest\x12C\n" +
+	"\brequests\x18\x01 \x03(\v2\x19.allot.v1.AllocateRequestB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\brequests\x127\n" +
+	"\x06policy\x18\x02 \x01(\x0e2\x15.allot.v1.BatchPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06policy\x12@\n" +
+	"\x14unfilled_cost_micros\x18\x03 \x01(\x03B\x0e\xbaH\v\"\t\x10\x80\xa0\x94\xa5\x8d\x1d(\x00R\x12unfilledCostMicros\x12D\n" +
+	"\vtime_budget\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\n" +
+	"timeBudget\x12\x12\n" +
+	"\x04seed\x18\x05 \x01(\x04R\x04seed\"u\n" +
+	"\vBatchAnswer\x122\n" +
+	"\x06answer\x18\x01 \x01(\v2\x1a.allot.v1.AllocateResponseR\x06answer\x12\x1c\n" +
+	"\tcontended\x18\x02 \x01(\bR\tcontended\x12\x14\n" +
+	"\x05known\x18\x03 \x01(\bR\x05known\"\xf5\x03\n" +
+	"\x15AllocateBatchResponse\x12/\n" +
+	"\aanswers\x18\x01 \x03(\v2\x15.allot.v1.BatchAnswerR\aanswers\x12\x18\n" +
+	"\adecided\x18\x02 \x01(\x05R\adecided\x12\x16\n" +
+	"\x06filled\x18\x03 \x01(\x05R\x06filled\x12\x1f\n" +
+	"\vcost_micros\x18\x04 \x01(\x03R\n" +
+	"costMicros\x12,\n" +
+	"\x12lower_bound_micros\x18\x05 \x01(\x03R\x10lowerBoundMicros\x12\x1d\n" +
+	"\n" +
+	"gap_micros\x18\x06 \x01(\x03R\tgapMicros\x123\n" +
+	"\x06status\x18\a \x01(\x0e2\x1b.allot.v1.CertificateStatusR\x06status\x12\x1e\n" +
+	"\n" +
+	"iterations\x18\b \x01(\x05R\n" +
+	"iterations\x12\x18\n" +
+	"\astopped\x18\t \x01(\bR\astopped\x12\x1a\n" +
+	"\bcurrency\x18\n" +
+	" \x01(\tR\bcurrency\x12'\n" +
+	"\x0fnetwork_version\x18\v \x01(\tR\x0enetworkVersion\x12%\n" +
+	"\x0eprices_version\x18\f \x01(\tR\rpricesVersion\x120\n" +
+	"\x14unfilled_cost_micros\x18\r \x01(\x03R\x12unfilledCostMicros\"1\n" +
 	"\n" +
 	"GetRequest\x12#\n" +
 	"\ahold_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\x06holdId\"a\n" +
 	"\vGetResponse\x12\"\n" +
 	"\x04hold\x18\x01 \x01(\v2\x0e.allot.v1.HoldR\x04hold\x12.\n" +
-	"\bdecision\x18\x02 \x01(\v2\x12.allot.v1.DecisionR\bdecision\"s\n" +
+	"\bdecision\x18\x02 \x01(\v2\x12.allot.v1.DecisionR\bdecision\"\x98\x01\n" +
 	"\x0eExplainRequest\x12-\n" +
 	"\x05order\x18\x01 \x01(\v2\x0f.allot.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\x122\n" +
-	"\x0emax_candidates\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\rmaxCandidates\"z\n" +
+	"\x0emax_candidates\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\rmaxCandidates\x12#\n" +
+	"\rignore_prices\x18\x03 \x01(\bR\fignorePrices\"z\n" +
 	"\x0fExplainResponse\x12.\n" +
 	"\bdecision\x18\x01 \x01(\v2\x12.allot.v1.DecisionR\bdecision\x127\n" +
 	"\vexplanation\x18\x02 \x01(\v2\x15.allot.v1.ExplanationR\vexplanation\"`\n" +
@@ -1797,10 +2235,15 @@ const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\x13HOLD_STATE_RELEASED\x10\x03\x12\x16\n" +
 	"\x12HOLD_STATE_EXPIRED\x10\x04\x12\x18\n" +
 	"\x14HOLD_STATE_CANCELLED\x10\x05\x12\x16\n" +
-	"\x12HOLD_STATE_SHIPPED\x10\x062\xa9\x05\n" +
+	"\x12HOLD_STATE_SHIPPED\x10\x06*X\n" +
+	"\vBatchPolicy\x12\x1c\n" +
+	"\x18BATCH_POLICY_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11BATCH_POLICY_EACH\x10\x01\x12\x14\n" +
+	"\x10BATCH_POLICY_ALL\x10\x022\xfb\x05\n" +
 	"\x11AllocationService\x12=\n" +
 	"\x05Quote\x12\x16.allot.v1.QuoteRequest\x1a\x17.allot.v1.QuoteResponse\"\x03\x90\x02\x01\x12A\n" +
-	"\bAllocate\x12\x19.allot.v1.AllocateRequest\x1a\x1a.allot.v1.AllocateResponse\x127\n" +
+	"\bAllocate\x12\x19.allot.v1.AllocateRequest\x1a\x1a.allot.v1.AllocateResponse\x12P\n" +
+	"\rAllocateBatch\x12\x1e.allot.v1.AllocateBatchRequest\x1a\x1f.allot.v1.AllocateBatchResponse\x127\n" +
 	"\x03Get\x12\x14.allot.v1.GetRequest\x1a\x15.allot.v1.GetResponse\"\x03\x90\x02\x01\x12C\n" +
 	"\aExplain\x12\x18.allot.v1.ExplainRequest\x1a\x19.allot.v1.ExplainResponse\"\x03\x90\x02\x01\x12>\n" +
 	"\aConfirm\x12\x18.allot.v1.ConfirmRequest\x1a\x19.allot.v1.ConfirmResponse\x12>\n" +
@@ -1822,95 +2265,109 @@ func file_allot_v1_allocation_proto_rawDescGZIP() []byte {
 	return file_allot_v1_allocation_proto_rawDescData
 }
 
-var file_allot_v1_allocation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_allot_v1_allocation_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_allot_v1_allocation_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_allot_v1_allocation_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_allot_v1_allocation_proto_goTypes = []any{
 	(HoldState)(0),                 // 0: allot.v1.HoldState
-	(*Hold)(nil),                   // 1: allot.v1.Hold
-	(*HoldLine)(nil),               // 2: allot.v1.HoldLine
-	(*HoldItem)(nil),               // 3: allot.v1.HoldItem
-	(*QuoteRequest)(nil),           // 4: allot.v1.QuoteRequest
-	(*QuoteResponse)(nil),          // 5: allot.v1.QuoteResponse
-	(*Option)(nil),                 // 6: allot.v1.Option
-	(*AllocateRequest)(nil),        // 7: allot.v1.AllocateRequest
-	(*AllocateResponse)(nil),       // 8: allot.v1.AllocateResponse
-	(*GetRequest)(nil),             // 9: allot.v1.GetRequest
-	(*GetResponse)(nil),            // 10: allot.v1.GetResponse
-	(*ExplainRequest)(nil),         // 11: allot.v1.ExplainRequest
-	(*ExplainResponse)(nil),        // 12: allot.v1.ExplainResponse
-	(*ConfirmRequest)(nil),         // 13: allot.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),        // 14: allot.v1.ConfirmResponse
-	(*ReleaseRequest)(nil),         // 15: allot.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),        // 16: allot.v1.ReleaseResponse
-	(*CancelRequest)(nil),          // 17: allot.v1.CancelRequest
-	(*CancelResponse)(nil),         // 18: allot.v1.CancelResponse
-	(*ShipRequest)(nil),            // 19: allot.v1.ShipRequest
-	(*ShipResponse)(nil),           // 20: allot.v1.ShipResponse
-	(*ShortPickRequest)(nil),       // 21: allot.v1.ShortPickRequest
-	(*ShortPickResponse)(nil),      // 22: allot.v1.ShortPickResponse
-	(*WatchDecisionsRequest)(nil),  // 23: allot.v1.WatchDecisionsRequest
-	(*WatchDecisionsResponse)(nil), // 24: allot.v1.WatchDecisionsResponse
-	(*DecisionEvent)(nil),          // 25: allot.v1.DecisionEvent
-	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
-	(*Order)(nil),                  // 27: allot.v1.Order
-	(*Decision)(nil),               // 28: allot.v1.Decision
-	(*Explanation)(nil),            // 29: allot.v1.Explanation
+	(BatchPolicy)(0),               // 1: allot.v1.BatchPolicy
+	(*Hold)(nil),                   // 2: allot.v1.Hold
+	(*HoldLine)(nil),               // 3: allot.v1.HoldLine
+	(*HoldItem)(nil),               // 4: allot.v1.HoldItem
+	(*QuoteRequest)(nil),           // 5: allot.v1.QuoteRequest
+	(*QuoteResponse)(nil),          // 6: allot.v1.QuoteResponse
+	(*Option)(nil),                 // 7: allot.v1.Option
+	(*AllocateRequest)(nil),        // 8: allot.v1.AllocateRequest
+	(*AllocateResponse)(nil),       // 9: allot.v1.AllocateResponse
+	(*AllocateBatchRequest)(nil),   // 10: allot.v1.AllocateBatchRequest
+	(*BatchAnswer)(nil),            // 11: allot.v1.BatchAnswer
+	(*AllocateBatchResponse)(nil),  // 12: allot.v1.AllocateBatchResponse
+	(*GetRequest)(nil),             // 13: allot.v1.GetRequest
+	(*GetResponse)(nil),            // 14: allot.v1.GetResponse
+	(*ExplainRequest)(nil),         // 15: allot.v1.ExplainRequest
+	(*ExplainResponse)(nil),        // 16: allot.v1.ExplainResponse
+	(*ConfirmRequest)(nil),         // 17: allot.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),        // 18: allot.v1.ConfirmResponse
+	(*ReleaseRequest)(nil),         // 19: allot.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),        // 20: allot.v1.ReleaseResponse
+	(*CancelRequest)(nil),          // 21: allot.v1.CancelRequest
+	(*CancelResponse)(nil),         // 22: allot.v1.CancelResponse
+	(*ShipRequest)(nil),            // 23: allot.v1.ShipRequest
+	(*ShipResponse)(nil),           // 24: allot.v1.ShipResponse
+	(*ShortPickRequest)(nil),       // 25: allot.v1.ShortPickRequest
+	(*ShortPickResponse)(nil),      // 26: allot.v1.ShortPickResponse
+	(*WatchDecisionsRequest)(nil),  // 27: allot.v1.WatchDecisionsRequest
+	(*WatchDecisionsResponse)(nil), // 28: allot.v1.WatchDecisionsResponse
+	(*DecisionEvent)(nil),          // 29: allot.v1.DecisionEvent
+	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
+	(*Order)(nil),                  // 31: allot.v1.Order
+	(*Decision)(nil),               // 32: allot.v1.Decision
+	(*durationpb.Duration)(nil),    // 33: google.protobuf.Duration
+	(CertificateStatus)(0),         // 34: allot.v1.CertificateStatus
+	(*Explanation)(nil),            // 35: allot.v1.Explanation
 }
 var file_allot_v1_allocation_proto_depIdxs = []int32{
 	0,  // 0: allot.v1.Hold.state:type_name -> allot.v1.HoldState
-	26, // 1: allot.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 2: allot.v1.Hold.lines:type_name -> allot.v1.HoldLine
-	27, // 3: allot.v1.QuoteRequest.order:type_name -> allot.v1.Order
-	6,  // 4: allot.v1.QuoteResponse.options:type_name -> allot.v1.Option
-	26, // 5: allot.v1.Option.latest_order_at:type_name -> google.protobuf.Timestamp
-	28, // 6: allot.v1.Option.decision:type_name -> allot.v1.Decision
-	27, // 7: allot.v1.AllocateRequest.order:type_name -> allot.v1.Order
-	28, // 8: allot.v1.AllocateResponse.decision:type_name -> allot.v1.Decision
-	1,  // 9: allot.v1.AllocateResponse.hold:type_name -> allot.v1.Hold
-	1,  // 10: allot.v1.GetResponse.hold:type_name -> allot.v1.Hold
-	28, // 11: allot.v1.GetResponse.decision:type_name -> allot.v1.Decision
-	27, // 12: allot.v1.ExplainRequest.order:type_name -> allot.v1.Order
-	28, // 13: allot.v1.ExplainResponse.decision:type_name -> allot.v1.Decision
-	29, // 14: allot.v1.ExplainResponse.explanation:type_name -> allot.v1.Explanation
-	1,  // 15: allot.v1.ConfirmResponse.hold:type_name -> allot.v1.Hold
-	3,  // 16: allot.v1.ReleaseRequest.items:type_name -> allot.v1.HoldItem
-	1,  // 17: allot.v1.ReleaseResponse.hold:type_name -> allot.v1.Hold
-	3,  // 18: allot.v1.CancelRequest.items:type_name -> allot.v1.HoldItem
-	1,  // 19: allot.v1.CancelResponse.hold:type_name -> allot.v1.Hold
-	3,  // 20: allot.v1.ShipRequest.items:type_name -> allot.v1.HoldItem
-	1,  // 21: allot.v1.ShipResponse.hold:type_name -> allot.v1.Hold
-	3,  // 22: allot.v1.ShortPickRequest.items:type_name -> allot.v1.HoldItem
-	1,  // 23: allot.v1.ShortPickResponse.hold:type_name -> allot.v1.Hold
-	26, // 24: allot.v1.WatchDecisionsResponse.time:type_name -> google.protobuf.Timestamp
-	25, // 25: allot.v1.WatchDecisionsResponse.data:type_name -> allot.v1.DecisionEvent
-	0,  // 26: allot.v1.DecisionEvent.state:type_name -> allot.v1.HoldState
-	3,  // 27: allot.v1.DecisionEvent.items:type_name -> allot.v1.HoldItem
-	28, // 28: allot.v1.DecisionEvent.decision:type_name -> allot.v1.Decision
-	4,  // 29: allot.v1.AllocationService.Quote:input_type -> allot.v1.QuoteRequest
-	7,  // 30: allot.v1.AllocationService.Allocate:input_type -> allot.v1.AllocateRequest
-	9,  // 31: allot.v1.AllocationService.Get:input_type -> allot.v1.GetRequest
-	11, // 32: allot.v1.AllocationService.Explain:input_type -> allot.v1.ExplainRequest
-	13, // 33: allot.v1.AllocationService.Confirm:input_type -> allot.v1.ConfirmRequest
-	15, // 34: allot.v1.AllocationService.Release:input_type -> allot.v1.ReleaseRequest
-	17, // 35: allot.v1.AllocationService.Cancel:input_type -> allot.v1.CancelRequest
-	19, // 36: allot.v1.AllocationService.Ship:input_type -> allot.v1.ShipRequest
-	21, // 37: allot.v1.AllocationService.ShortPick:input_type -> allot.v1.ShortPickRequest
-	23, // 38: allot.v1.AllocationService.WatchDecisions:input_type -> allot.v1.WatchDecisionsRequest
-	5,  // 39: allot.v1.AllocationService.Quote:output_type -> allot.v1.QuoteResponse
-	8,  // 40: allot.v1.AllocationService.Allocate:output_type -> allot.v1.AllocateResponse
-	10, // 41: allot.v1.AllocationService.Get:output_type -> allot.v1.GetResponse
-	12, // 42: allot.v1.AllocationService.Explain:output_type -> allot.v1.ExplainResponse
-	14, // 43: allot.v1.AllocationService.Confirm:output_type -> allot.v1.ConfirmResponse
-	16, // 44: allot.v1.AllocationService.Release:output_type -> allot.v1.ReleaseResponse
-	18, // 45: allot.v1.AllocationService.Cancel:output_type -> allot.v1.CancelResponse
-	20, // 46: allot.v1.AllocationService.Ship:output_type -> allot.v1.ShipResponse
-	22, // 47: allot.v1.AllocationService.ShortPick:output_type -> allot.v1.ShortPickResponse
-	24, // 48: allot.v1.AllocationService.WatchDecisions:output_type -> allot.v1.WatchDecisionsResponse
-	39, // [39:49] is the sub-list for method output_type
-	29, // [29:39] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	30, // 1: allot.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 2: allot.v1.Hold.lines:type_name -> allot.v1.HoldLine
+	31, // 3: allot.v1.QuoteRequest.order:type_name -> allot.v1.Order
+	7,  // 4: allot.v1.QuoteResponse.options:type_name -> allot.v1.Option
+	30, // 5: allot.v1.Option.latest_order_at:type_name -> google.protobuf.Timestamp
+	32, // 6: allot.v1.Option.decision:type_name -> allot.v1.Decision
+	31, // 7: allot.v1.AllocateRequest.order:type_name -> allot.v1.Order
+	32, // 8: allot.v1.AllocateResponse.decision:type_name -> allot.v1.Decision
+	2,  // 9: allot.v1.AllocateResponse.hold:type_name -> allot.v1.Hold
+	8,  // 10: allot.v1.AllocateBatchRequest.requests:type_name -> allot.v1.AllocateRequest
+	1,  // 11: allot.v1.AllocateBatchRequest.policy:type_name -> allot.v1.BatchPolicy
+	33, // 12: allot.v1.AllocateBatchRequest.time_budget:type_name -> google.protobuf.Duration
+	9,  // 13: allot.v1.BatchAnswer.answer:type_name -> allot.v1.AllocateResponse
+	11, // 14: allot.v1.AllocateBatchResponse.answers:type_name -> allot.v1.BatchAnswer
+	34, // 15: allot.v1.AllocateBatchResponse.status:type_name -> allot.v1.CertificateStatus
+	2,  // 16: allot.v1.GetResponse.hold:type_name -> allot.v1.Hold
+	32, // 17: allot.v1.GetResponse.decision:type_name -> allot.v1.Decision
+	31, // 18: allot.v1.ExplainRequest.order:type_name -> allot.v1.Order
+	32, // 19: allot.v1.ExplainResponse.decision:type_name -> allot.v1.Decision
+	35, // 20: allot.v1.ExplainResponse.explanation:type_name -> allot.v1.Explanation
+	2,  // 21: allot.v1.ConfirmResponse.hold:type_name -> allot.v1.Hold
+	4,  // 22: allot.v1.ReleaseRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 23: allot.v1.ReleaseResponse.hold:type_name -> allot.v1.Hold
+	4,  // 24: allot.v1.CancelRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 25: allot.v1.CancelResponse.hold:type_name -> allot.v1.Hold
+	4,  // 26: allot.v1.ShipRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 27: allot.v1.ShipResponse.hold:type_name -> allot.v1.Hold
+	4,  // 28: allot.v1.ShortPickRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 29: allot.v1.ShortPickResponse.hold:type_name -> allot.v1.Hold
+	30, // 30: allot.v1.WatchDecisionsResponse.time:type_name -> google.protobuf.Timestamp
+	29, // 31: allot.v1.WatchDecisionsResponse.data:type_name -> allot.v1.DecisionEvent
+	0,  // 32: allot.v1.DecisionEvent.state:type_name -> allot.v1.HoldState
+	4,  // 33: allot.v1.DecisionEvent.items:type_name -> allot.v1.HoldItem
+	32, // 34: allot.v1.DecisionEvent.decision:type_name -> allot.v1.Decision
+	5,  // 35: allot.v1.AllocationService.Quote:input_type -> allot.v1.QuoteRequest
+	8,  // 36: allot.v1.AllocationService.Allocate:input_type -> allot.v1.AllocateRequest
+	10, // 37: allot.v1.AllocationService.AllocateBatch:input_type -> allot.v1.AllocateBatchRequest
+	13, // 38: allot.v1.AllocationService.Get:input_type -> allot.v1.GetRequest
+	15, // 39: allot.v1.AllocationService.Explain:input_type -> allot.v1.ExplainRequest
+	17, // 40: allot.v1.AllocationService.Confirm:input_type -> allot.v1.ConfirmRequest
+	19, // 41: allot.v1.AllocationService.Release:input_type -> allot.v1.ReleaseRequest
+	21, // 42: allot.v1.AllocationService.Cancel:input_type -> allot.v1.CancelRequest
+	23, // 43: allot.v1.AllocationService.Ship:input_type -> allot.v1.ShipRequest
+	25, // 44: allot.v1.AllocationService.ShortPick:input_type -> allot.v1.ShortPickRequest
+	27, // 45: allot.v1.AllocationService.WatchDecisions:input_type -> allot.v1.WatchDecisionsRequest
+	6,  // 46: allot.v1.AllocationService.Quote:output_type -> allot.v1.QuoteResponse
+	9,  // 47: allot.v1.AllocationService.Allocate:output_type -> allot.v1.AllocateResponse
+	12, // 48: allot.v1.AllocationService.AllocateBatch:output_type -> allot.v1.AllocateBatchResponse
+	14, // 49: allot.v1.AllocationService.Get:output_type -> allot.v1.GetResponse
+	16, // 50: allot.v1.AllocationService.Explain:output_type -> allot.v1.ExplainResponse
+	18, // 51: allot.v1.AllocationService.Confirm:output_type -> allot.v1.ConfirmResponse
+	20, // 52: allot.v1.AllocationService.Release:output_type -> allot.v1.ReleaseResponse
+	22, // 53: allot.v1.AllocationService.Cancel:output_type -> allot.v1.CancelResponse
+	24, // 54: allot.v1.AllocationService.Ship:output_type -> allot.v1.ShipResponse
+	26, // 55: allot.v1.AllocationService.ShortPick:output_type -> allot.v1.ShortPickResponse
+	28, // 56: allot.v1.AllocationService.WatchDecisions:output_type -> allot.v1.WatchDecisionsResponse
+	46, // [46:57] is the sub-list for method output_type
+	35, // [35:46] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_allot_v1_allocation_proto_init() }
@@ -1921,14 +2378,14 @@ func file_allot_v1_allocation_proto_init() {
 	file_allot_v1_decision_proto_init()
 	file_allot_v1_explanation_proto_init()
 	file_allot_v1_order_proto_init()
-	file_allot_v1_allocation_proto_msgTypes[22].OneofWrappers = []any{}
+	file_allot_v1_allocation_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_allot_v1_allocation_proto_rawDesc), len(file_allot_v1_allocation_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   25,
+			NumEnums:      2,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

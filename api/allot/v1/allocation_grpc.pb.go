@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	AllocationService_Quote_FullMethodName          = "/allot.v1.AllocationService/Quote"
 	AllocationService_Allocate_FullMethodName       = "/allot.v1.AllocationService/Allocate"
+	AllocationService_AllocateBatch_FullMethodName  = "/allot.v1.AllocationService/AllocateBatch"
 	AllocationService_Get_FullMethodName            = "/allot.v1.AllocationService/Get"
 	AllocationService_Explain_FullMethodName        = "/allot.v1.AllocationService/Explain"
 	AllocationService_Confirm_FullMethodName        = "/allot.v1.AllocationService/Confirm"
@@ -53,6 +54,16 @@ type AllocationServiceClient interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(ctx context.Context, in *AllocateRequest, opts ...grpc.CallOption) (*AllocateResponse, error)
+	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
+	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
+	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
+	// same answer. ALREADY_EXISTS names the request_ids that are known with another order; nothing is held then.
+	//
+	// A batch has a limit of orders (5,000 by default) and few are decided at once: RESOURCE_EXHAUSTED says which limit it
+	// is. It ends with the best plans so far, and says that it was stopped, at its time_budget, or in time before the call's
+	// deadline or the server's end. The answers to thousands of orders are larger than the 4 MiB that many gRPC clients take
+	// unless they are told to take more.
+	AllocateBatch(ctx context.Context, in *AllocateBatchRequest, opts ...grpc.CallOption) (*AllocateBatchResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
 	// Explain decides an order as it stands now, without holding anything, and tells why: every candidate with its cost
@@ -104,6 +115,16 @@ func (c *allocationServiceClient) Allocate(ctx context.Context, in *AllocateRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AllocateResponse)
 	err := c.cc.Invoke(ctx, AllocationService_Allocate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *allocationServiceClient) AllocateBatch(ctx context.Context, in *AllocateBatchRequest, opts ...grpc.CallOption) (*AllocateBatchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AllocateBatchResponse)
+	err := c.cc.Invoke(ctx, AllocationService_AllocateBatch_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +240,16 @@ type AllocationServiceServer interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(context.Context, *AllocateRequest) (*AllocateResponse, error)
+	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
+	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
+	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
+	// same answer. ALREADY_EXISTS names the request_ids that are known with another order; nothing is held then.
+	//
+	// A batch has a limit of orders (5,000 by default) and few are decided at once: RESOURCE_EXHAUSTED says which limit it
+	// is. It ends with the best plans so far, and says that it was stopped, at its time_budget, or in time before the call's
+	// deadline or the server's end. The answers to thousands of orders are larger than the 4 MiB that many gRPC clients take
+	// unless they are told to take more.
+	AllocateBatch(context.Context, *AllocateBatchRequest) (*AllocateBatchResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(context.Context, *GetRequest) (*GetResponse, error)
 	// Explain decides an order as it stands now, without holding anything, and tells why: every candidate with its cost
@@ -261,6 +292,9 @@ func (UnimplementedAllocationServiceServer) Quote(context.Context, *QuoteRequest
 }
 func (UnimplementedAllocationServiceServer) Allocate(context.Context, *AllocateRequest) (*AllocateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Allocate not implemented")
+}
+func (UnimplementedAllocationServiceServer) AllocateBatch(context.Context, *AllocateBatchRequest) (*AllocateBatchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AllocateBatch not implemented")
 }
 func (UnimplementedAllocationServiceServer) Get(context.Context, *GetRequest) (*GetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
@@ -339,6 +373,24 @@ func _AllocationService_Allocate_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AllocationServiceServer).Allocate(ctx, req.(*AllocateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AllocationService_AllocateBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AllocateBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AllocationServiceServer).AllocateBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AllocationService_AllocateBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AllocationServiceServer).AllocateBatch(ctx, req.(*AllocateBatchRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -494,6 +546,10 @@ var AllocationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Allocate",
 			Handler:    _AllocationService_Allocate_Handler,
+		},
+		{
+			MethodName: "AllocateBatch",
+			Handler:    _AllocationService_AllocateBatch_Handler,
 		},
 		{
 			MethodName: "Get",

@@ -40,6 +40,9 @@ const (
 	Outcome_OUTCOME_NOT_SERVED Outcome = 4
 	// OUTCOME_TOO_MANY_SPLITS: the units are there, but not within the number of shipments that the policy allows.
 	Outcome_OUTCOME_TOO_MANY_SPLITS Outcome = 5
+	// OUTCOME_LEFT_OUT: the units are there, but the order's batch leaves it: it costs more than leaving it unfilled, or all
+	// of the batch or nothing was asked for and another cannot be filled.
+	Outcome_OUTCOME_LEFT_OUT Outcome = 6
 )
 
 // Enum value maps for Outcome.
@@ -51,6 +54,7 @@ var (
 		3: "OUTCOME_PROMISE_MISSED",
 		4: "OUTCOME_NOT_SERVED",
 		5: "OUTCOME_TOO_MANY_SPLITS",
+		6: "OUTCOME_LEFT_OUT",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED":     0,
@@ -59,6 +63,7 @@ var (
 		"OUTCOME_PROMISE_MISSED":  3,
 		"OUTCOME_NOT_SERVED":      4,
 		"OUTCOME_TOO_MANY_SPLITS": 5,
+		"OUTCOME_LEFT_OUT":        6,
 	}
 )
 
@@ -169,8 +174,12 @@ type Decision struct {
 	Certificate *Certificate `protobuf:"bytes,9,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// network_version is the version of the network that was decided on.
 	NetworkVersion string `protobuf:"bytes,10,opt,name=network_version,json=networkVersion,proto3" json:"network_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// prices_version is the version of the prices that looked ahead: those of units of stock and of days. Empty: none did.
+	PricesVersion string `protobuf:"bytes,11,opt,name=prices_version,json=pricesVersion,proto3" json:"prices_version,omitempty"`
+	// prices_micros is the part of the cost that is such prices. What the plan truly costs is cost_micros - prices_micros.
+	PricesMicros  int64 `protobuf:"varint,12,opt,name=prices_micros,json=pricesMicros,proto3" json:"prices_micros,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -273,6 +282,20 @@ func (x *Decision) GetNetworkVersion() string {
 	return ""
 }
 
+func (x *Decision) GetPricesVersion() string {
+	if x != nil {
+		return x.PricesVersion
+	}
+	return ""
+}
+
+func (x *Decision) GetPricesMicros() int64 {
+	if x != nil {
+		return x.PricesMicros
+	}
+	return 0
+}
+
 // Shipment is the parcels of one order that one warehouse hands to one service. Its cost is
 // freight_micros + handling_micros + other_micros.
 type Shipment struct {
@@ -291,7 +314,7 @@ type Shipment struct {
 	FreightMicros int64 `protobuf:"varint,6,opt,name=freight_micros,json=freightMicros,proto3" json:"freight_micros,omitempty"`
 	// handling_micros is what the warehouse's own work costs.
 	HandlingMicros int64 `protobuf:"varint,7,opt,name=handling_micros,json=handlingMicros,proto3" json:"handling_micros,omitempty"`
-	// other_micros is all else that was weighed: boxes, carbon, lateness and shadow prices, less clearance.
+	// other_micros is all else that was weighed: boxes, carbon, lateness and the prices that look ahead, less clearance.
 	OtherMicros int64 `protobuf:"varint,8,opt,name=other_micros,json=otherMicros,proto3" json:"other_micros,omitempty"`
 	// zone is the carrier's name for the lane's zone.
 	Zone string `protobuf:"bytes,9,opt,name=zone,proto3" json:"zone,omitempty"`
@@ -311,9 +334,14 @@ type Shipment struct {
 	// where nothing was promised.
 	LatestOrderAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=latest_order_at,json=latestOrderAt,proto3" json:"latest_order_at,omitempty"`
 	// days_late is by how many days it misses the promise; 0 in time.
-	DaysLate      int32 `protobuf:"varint,17,opt,name=days_late,json=daysLate,proto3" json:"days_late,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DaysLate int32 `protobuf:"varint,17,opt,name=days_late,json=daysLate,proto3" json:"days_late,omitempty"`
+	// stock_price_micros is the part of other_micros that is the price of the units: what it will cost that later orders
+	// have to do without them.
+	StockPriceMicros int64 `protobuf:"varint,18,opt,name=stock_price_micros,json=stockPriceMicros,proto3" json:"stock_price_micros,omitempty"`
+	// capacity_price_micros is the part of other_micros that is the price of the place on the ship date.
+	CapacityPriceMicros int64 `protobuf:"varint,19,opt,name=capacity_price_micros,json=capacityPriceMicros,proto3" json:"capacity_price_micros,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Shipment) Reset() {
@@ -465,6 +493,20 @@ func (x *Shipment) GetDaysLate() int32 {
 	return 0
 }
 
+func (x *Shipment) GetStockPriceMicros() int64 {
+	if x != nil {
+		return x.StockPriceMicros
+	}
+	return 0
+}
+
+func (x *Shipment) GetCapacityPriceMicros() int64 {
+	if x != nil {
+		return x.CapacityPriceMicros
+	}
+	return 0
+}
+
 // Item is a quantity of one SKU in a plan.
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -607,7 +649,12 @@ type Certificate struct {
 	// scored is the number of shipments whose cost was worked out.
 	Scored int64 `protobuf:"varint,5,opt,name=scored,proto3" json:"scored,omitempty"`
 	// states is the number of states of the search for a split; 0 where none was needed.
-	States        int64 `protobuf:"varint,6,opt,name=states,proto3" json:"states,omitempty"`
+	States int64 `protobuf:"varint,6,opt,name=states,proto3" json:"states,omitempty"`
+	// stopped tells that time ended the search: the plan then depends on how fast the server was.
+	Stopped bool `protobuf:"varint,7,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	// joint tells that the order was decided together with the others of its batch. The plan may then cost more than the
+	// best one for the order alone, and the status and the bound are of this order by itself.
+	Joint         bool `protobuf:"varint,8,opt,name=joint,proto3" json:"joint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -684,11 +731,25 @@ func (x *Certificate) GetStates() int64 {
 	return 0
 }
 
+func (x *Certificate) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
+}
+
+func (x *Certificate) GetJoint() bool {
+	if x != nil {
+		return x.Joint
+	}
+	return false
+}
+
 var File_allot_v1_decision_proto protoreflect.FileDescriptor
 
 const file_allot_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x17allot/v1/decision.proto\x12\ballot.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x03\n" +
+	"\x17allot/v1/decision.proto\x12\ballot.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x03\n" +
 	"\bDecision\x12+\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x11.allot.v1.OutcomeR\aoutcome\x12\x1f\n" +
 	"\vcost_micros\x18\x02 \x01(\x03R\n" +
@@ -702,7 +763,9 @@ const file_allot_v1_decision_proto_rawDesc = "" +
 	"\bunfilled\x18\b \x03(\v2\x0e.allot.v1.ItemR\bunfilled\x127\n" +
 	"\vcertificate\x18\t \x01(\v2\x15.allot.v1.CertificateR\vcertificate\x12'\n" +
 	"\x0fnetwork_version\x18\n" +
-	" \x01(\tR\x0enetworkVersion\"\xa6\x05\n" +
+	" \x01(\tR\x0enetworkVersion\x12%\n" +
+	"\x0eprices_version\x18\v \x01(\tR\rpricesVersion\x12#\n" +
+	"\rprices_micros\x18\f \x01(\x03R\fpricesMicros\"\x88\x06\n" +
 	"\bShipment\x12\x1c\n" +
 	"\twarehouse\x18\x01 \x01(\tR\twarehouse\x12\x18\n" +
 	"\acarrier\x18\x02 \x01(\tR\acarrier\x12\x18\n" +
@@ -722,7 +785,9 @@ const file_allot_v1_decision_proto_rawDesc = "" +
 	"\n" +
 	"arrives_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tarrivesAt\x12B\n" +
 	"\x0flatest_order_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\rlatestOrderAt\x12\x1b\n" +
-	"\tdays_late\x18\x11 \x01(\x05R\bdaysLate\"4\n" +
+	"\tdays_late\x18\x11 \x01(\x05R\bdaysLate\x12,\n" +
+	"\x12stock_price_micros\x18\x12 \x01(\x03R\x10stockPriceMicros\x122\n" +
+	"\x15capacity_price_micros\x18\x13 \x01(\x03R\x13capacityPriceMicros\"4\n" +
 	"\x04Item\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x1a\n" +
 	"\bquantity\x18\x02 \x01(\x05R\bquantity\"h\n" +
@@ -730,7 +795,7 @@ const file_allot_v1_decision_proto_rawDesc = "" +
 	"\x03box\x18\x01 \x01(\tR\x03box\x12\x14\n" +
 	"\x05units\x18\x02 \x01(\x05R\x05units\x12\x1b\n" +
 	"\tweight_ng\x18\x03 \x01(\x03R\bweightNg\x12\x19\n" +
-	"\bsides_um\x18\x04 \x03(\x03R\asidesUm\"\xd4\x01\n" +
+	"\bsides_um\x18\x04 \x03(\x03R\asidesUm\"\x84\x02\n" +
 	"\vCertificate\x123\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1b.allot.v1.CertificateStatusR\x06status\x12!\n" +
 	"\fbound_micros\x18\x02 \x01(\x03R\vboundMicros\x12\x1d\n" +
@@ -740,14 +805,17 @@ const file_allot_v1_decision_proto_rawDesc = "" +
 	"candidates\x18\x04 \x01(\x05R\n" +
 	"candidates\x12\x16\n" +
 	"\x06scored\x18\x05 \x01(\x03R\x06scored\x12\x16\n" +
-	"\x06states\x18\x06 \x01(\x03R\x06states*\xa2\x01\n" +
+	"\x06states\x18\x06 \x01(\x03R\x06states\x12\x18\n" +
+	"\astopped\x18\a \x01(\bR\astopped\x12\x14\n" +
+	"\x05joint\x18\b \x01(\bR\x05joint*\xb8\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_PLANNED\x10\x01\x12\x18\n" +
 	"\x14OUTCOME_OUT_OF_STOCK\x10\x02\x12\x1a\n" +
 	"\x16OUTCOME_PROMISE_MISSED\x10\x03\x12\x16\n" +
 	"\x12OUTCOME_NOT_SERVED\x10\x04\x12\x1b\n" +
-	"\x17OUTCOME_TOO_MANY_SPLITS\x10\x05*\x9a\x01\n" +
+	"\x17OUTCOME_TOO_MANY_SPLITS\x10\x05\x12\x14\n" +
+	"\x10OUTCOME_LEFT_OUT\x10\x06*\x9a\x01\n" +
 	"\x11CertificateStatus\x12\"\n" +
 	"\x1eCERTIFICATE_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aCERTIFICATE_STATUS_OPTIMAL\x10\x01\x12\x1e\n" +

@@ -366,7 +366,7 @@ var File_allot_v1_order_proto protoreflect.FileDescriptor
 
 const file_allot_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14allot/v1/order.proto\x12\ballot.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x02\n" +
+	"\x14allot/v1/order.proto\x12\ballot.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xeb\x02\n" +
 	"\x05Order\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x02id\x121\n" +
 	"\x05lines\x18\x02 \x03(\v2\x0e.allot.v1.LineB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\x05lines\x12%\n" +
@@ -377,7 +377,7 @@ const file_allot_v1_order_proto_rawDesc = "" +
 	"\n" +
 	"collect_at\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\tcollectAt\x12-\n" +
 	"\bservices\x18\a \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10@\"\ar\x05\x10\x01(\x80\x01R\bservicesB\t\n" +
-	"\apromise\"I\n" +
+	"\apromiseJ\x04\b\x0f\x10\x10\"I\n" +
 	"\x04Line\x12\x1c\n" +
 	"\x03sku\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\x03sku\x12#\n" +

@@ -40,6 +40,9 @@ const (
 	// AllocationServiceAllocateProcedure is the fully-qualified name of the AllocationService's
 	// Allocate RPC.
 	AllocationServiceAllocateProcedure = "/allot.v1.AllocationService/Allocate"
+	// AllocationServiceAllocateBatchProcedure is the fully-qualified name of the AllocationService's
+	// AllocateBatch RPC.
+	AllocationServiceAllocateBatchProcedure = "/allot.v1.AllocationService/AllocateBatch"
 	// AllocationServiceGetProcedure is the fully-qualified name of the AllocationService's Get RPC.
 	AllocationServiceGetProcedure = "/allot.v1.AllocationService/Get"
 	// AllocationServiceExplainProcedure is the fully-qualified name of the AllocationService's Explain
@@ -74,6 +77,16 @@ type AllocationServiceClient interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error)
+	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
+	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
+	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
+	// same answer. ALREADY_EXISTS names the request_ids that are known with another order; nothing is held then.
+	//
+	// A batch has a limit of orders (5,000 by default) and few are decided at once: RESOURCE_EXHAUSTED says which limit it
+	// is. It ends with the best plans so far, and says that it was stopped, at its time_budget, or in time before the call's
+	// deadline or the server's end. The answers to thousands of orders are larger than the 4 MiB that many gRPC clients take
+	// unless they are told to take more.
+	AllocateBatch(context.Context, *v1.AllocateBatchRequest) (*v1.AllocateBatchResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
 	// Explain decides an order as it stands now, without holding anything, and tells why: every candidate with its cost
@@ -125,6 +138,12 @@ func NewAllocationServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			httpClient,
 			baseURL+AllocationServiceAllocateProcedure,
 			connect.WithSchema(allocationServiceMethods.ByName("Allocate")),
+			connect.WithClientOptions(opts...),
+		),
+		allocateBatch: connect.NewClient[v1.AllocateBatchRequest, v1.AllocateBatchResponse](
+			httpClient,
+			baseURL+AllocationServiceAllocateBatchProcedure,
+			connect.WithSchema(allocationServiceMethods.ByName("AllocateBatch")),
 			connect.WithClientOptions(opts...),
 		),
 		get: connect.NewClient[v1.GetRequest, v1.GetResponse](
@@ -185,6 +204,7 @@ func NewAllocationServiceClient(httpClient connect.HTTPClient, baseURL string, o
 type allocationServiceClient struct {
 	quote          *connect.Client[v1.QuoteRequest, v1.QuoteResponse]
 	allocate       *connect.Client[v1.AllocateRequest, v1.AllocateResponse]
+	allocateBatch  *connect.Client[v1.AllocateBatchRequest, v1.AllocateBatchResponse]
 	get            *connect.Client[v1.GetRequest, v1.GetResponse]
 	explain        *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
 	confirm        *connect.Client[v1.ConfirmRequest, v1.ConfirmResponse]
@@ -207,6 +227,15 @@ func (c *allocationServiceClient) Quote(ctx context.Context, req *v1.QuoteReques
 // Allocate calls allot.v1.AllocationService.Allocate.
 func (c *allocationServiceClient) Allocate(ctx context.Context, req *v1.AllocateRequest) (*v1.AllocateResponse, error) {
 	response, err := c.allocate.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// AllocateBatch calls allot.v1.AllocationService.AllocateBatch.
+func (c *allocationServiceClient) AllocateBatch(ctx context.Context, req *v1.AllocateBatchRequest) (*v1.AllocateBatchResponse, error) {
+	response, err := c.allocateBatch.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -291,6 +320,16 @@ type AllocationServiceHandler interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error)
+	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
+	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
+	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
+	// same answer. ALREADY_EXISTS names the request_ids that are known with another order; nothing is held then.
+	//
+	// A batch has a limit of orders (5,000 by default) and few are decided at once: RESOURCE_EXHAUSTED says which limit it
+	// is. It ends with the best plans so far, and says that it was stopped, at its time_budget, or in time before the call's
+	// deadline or the server's end. The answers to thousands of orders are larger than the 4 MiB that many gRPC clients take
+	// unless they are told to take more.
+	AllocateBatch(context.Context, *v1.AllocateBatchRequest) (*v1.AllocateBatchResponse, error)
 	// Get returns a hold and the decision it holds. NOT_FOUND where there is none, or it ended long ago.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
 	// Explain decides an order as it stands now, without holding anything, and tells why: every candidate with its cost
@@ -338,6 +377,12 @@ func NewAllocationServiceHandler(svc AllocationServiceHandler, opts ...connect.H
 		AllocationServiceAllocateProcedure,
 		svc.Allocate,
 		connect.WithSchema(allocationServiceMethods.ByName("Allocate")),
+		connect.WithHandlerOptions(opts...),
+	)
+	allocationServiceAllocateBatchHandler := connect.NewUnaryHandlerSimple(
+		AllocationServiceAllocateBatchProcedure,
+		svc.AllocateBatch,
+		connect.WithSchema(allocationServiceMethods.ByName("AllocateBatch")),
 		connect.WithHandlerOptions(opts...),
 	)
 	allocationServiceGetHandler := connect.NewUnaryHandlerSimple(
@@ -397,6 +442,8 @@ func NewAllocationServiceHandler(svc AllocationServiceHandler, opts ...connect.H
 			allocationServiceQuoteHandler.ServeHTTP(w, r)
 		case AllocationServiceAllocateProcedure:
 			allocationServiceAllocateHandler.ServeHTTP(w, r)
+		case AllocationServiceAllocateBatchProcedure:
+			allocationServiceAllocateBatchHandler.ServeHTTP(w, r)
 		case AllocationServiceGetProcedure:
 			allocationServiceGetHandler.ServeHTTP(w, r)
 		case AllocationServiceExplainProcedure:
@@ -428,6 +475,10 @@ func (UnimplementedAllocationServiceHandler) Quote(context.Context, *v1.QuoteReq
 
 func (UnimplementedAllocationServiceHandler) Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.Allocate is not implemented"))
+}
+
+func (UnimplementedAllocationServiceHandler) AllocateBatch(context.Context, *v1.AllocateBatchRequest) (*v1.AllocateBatchResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.AllocateBatch is not implemented"))
 }
 
 func (UnimplementedAllocationServiceHandler) Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error) {
