@@ -59,6 +59,7 @@ type market struct {
 	card   *card
 	rates  [][]solver.Rates // [(warehouse*zones+zone)*promises+promise] of all its carriers
 	least  [][]int64        // [as rates] the least price by divisor and step: [divisor*steps+step]
+	steps  []int32          // [grams] the weight step
 	orders [][]ahead.Order  // [cycle]
 }
 
@@ -74,6 +75,11 @@ func (c *card) market(s *seasonCase) (*market, error) {
 		return nil, fmt.Errorf("the rate card has %d divisors, and a season at most %d", len(c.divisors), mostDivisors)
 	}
 	m := &market{season: s, card: c}
+	for step, most := range c.steps {
+		for int64(len(m.steps)) <= most {
+			m.steps = append(m.steps, int32(step))
+		}
+	}
 	m.rates = make([][]solver.Rates, len(s.Warehouses)*c.zones*len(s.Promises))
 	m.least = make([][]int64, len(m.rates))
 	for i := range s.Warehouses {
@@ -162,7 +168,7 @@ func (m *market) offers(o *ahead.Order, can []uint32, dst []ahead.Offer) []ahead
 		cm3[set] = cm3[less] + n*s.SKUs[o.Lines[l].SKU][1]
 		count[set], pieces[set] = count[less]+1, pieces[less]+n
 		for d, divisor := range c.divisors {
-			steps[set][d] = c.step(max(grams[set], (cm3[set]+divisor-1)/divisor))
+			steps[set][d] = m.step(max(grams[set], (cm3[set]+divisor-1)/divisor))
 		}
 	}
 	zones := s.Metros[o.Region].Zones
@@ -189,9 +195,12 @@ func (m *market) offers(o *ahead.Order, can []uint32, dst []ahead.Offer) []ahead
 	return dst
 }
 
-func (c *card) step(g int64) int32 {
-	step, _ := slices.BinarySearch(c.steps, g)
-	return int32(step)
+// step returns the weight step of so many grams; that of too many is one that no card has.
+func (m *market) step(g int64) int32 {
+	if g >= int64(len(m.steps)) {
+		return int32(len(m.card.steps))
+	}
+	return m.steps[g]
 }
 
 // forecast returns the demand model of the case.

@@ -365,7 +365,7 @@ func (in *instance) static(arrivals []int) float64 {
 func (in *instance) simulate(arrivals []int, refresh int, seed uint64) (float64, time.Duration) {
 	stock := slices.Clone(in.stock)
 	nowhere := in.width - 1
-	pricer := ahead.New(ahead.Options{Workers: 1, Seed: seed})
+	pricer := ahead.New(ahead.Options{Workers: 1, Seed: seed, First: tf, Iterations: ti, Futures: tn, Block: tb})
 	forecast := in.forecast()
 	var prices []int64
 	var slowest time.Duration
@@ -408,8 +408,15 @@ func (in *instance) simulate(arrivals []int, refresh int, seed uint64) (float64,
 		}
 		items, city := in.types[at/in.cities], at%in.cities
 		p.Columns.UnitCost = nil
+		if prices != nil && envFree {
+			var each []int64
+			for _, item := range items {
+				each = append(each, prices[int(item)*in.width:][:in.width]...)
+			}
+			p.Columns.UnitCost = each
+		}
 		plan := split(items, city, nil)
-		if prices != nil {
+		if prices != nil && !envFree {
 			var left uint64
 			for _, s := range plan.Shipments {
 				for l, n := range s.Take {

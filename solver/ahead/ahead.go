@@ -7,8 +7,9 @@
 // Added to the cost of a unit ([solver.Columns.UnitCost]) these prices keep the last units of a place for those who
 // will need them most.
 //
-// Two rules make that safe when the forecast is wrong. Fill first: prices choose where an order is filled, never
-// whether; [FillFirst] does it. And learn: [Learner] corrects the forecast by what was seen.
+// Two rules make that safe when the forecast is wrong. Fill first: prices choose where a line is filled, never whether;
+// so a caller solves an order without prices for which lines are filled, and those lines with prices for where. And
+// learn: [Learner] corrects the forecast by what was seen.
 //
 // Answers depend on the inputs and on [Options.Seed] alone, not on the number of cores or on the time.
 package ahead
@@ -24,6 +25,9 @@ const CostLimit = int64(1) << 40
 
 // MaxLines is the most lines of an order that are priced together; a longer order is sampled as several.
 const MaxLines = 8
+
+// MaxQuantity is the most units of a line.
+const MaxQuantity = 1 << 16
 
 // A Problem is what is there now and what comes. A Pricer only reads it.
 type Problem struct {
@@ -63,7 +67,7 @@ type Order struct {
 // A Line wants units of one SKU.
 type Line struct {
 	SKU      int32
-	Quantity int32 // at least 1
+	Quantity int32 // 1 to MaxQuantity
 }
 
 // An Offer is one way to ship a set of lines from one warehouse.

@@ -10,10 +10,13 @@ type Counted struct {
 
 // Bound returns a lower bound on what it costs to decide the given orders, by period, even for someone who knows them
 // all beforehand; lines may be left at unfilled a unit. Stock and supply that a period leaves serve the next. Period.Orders
-// counts for nothing here. It is proven in integers. An order of more than MaxLines lines is not allowed.
+// counts for nothing here. unfilled is at least 0 and below CostLimit. The bound is worked out in integers, so it holds
+// exactly; all orders together must cost less than 2^62, however they are filled.
 //
 // It is the Lagrangian bound, maximized by a subgradient of so many steps: as good as the linear relaxation over all
-// ways to fill each order, where there are enough steps.
+// ways to fill each order, where there are enough steps. stop is asked before each; once true, the best so far is
+// returned. nil: never. Bound panics when p contradicts itself, when there is not one list of orders per period, and
+// on an order of more than MaxLines lines.
 func Bound(p *Problem, orders [][]Counted, unfilled int64, steps int, stop func() bool) int64 {
 	p.check(&Forecast{})
 	if len(orders) != len(p.Periods) {
@@ -66,7 +69,7 @@ func Bound(p *Problem, orders [][]Counted, unfilled int64, steps int, stop func(
 		if k > steps*9/10 {
 			tail++
 		}
-		u.step(cells, at, k, tail, func(i int, c int32) float64 { return float64(u.rows[i].use[c]) })
+		u.step(cells, at, k, tail, 0, func(i int, c int32) float64 { return float64(u.rows[i].use[c]) })
 		evaluate()
 	}
 	if tail > 0 {

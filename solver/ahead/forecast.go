@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sort"
 )
 
 // A Forecast says which orders come how often. It is made by hand, by [Fit], or by [Learner.Forecast].
@@ -16,7 +15,7 @@ type Forecast struct {
 	Types      []Type    // what is ordered together
 	Regions    []float64 // [region] weight of orders to there, at least 0
 	Promises   []float64 // [promise] weight of orders with it, at least 0
-	Quantities []float64 // [n] weight of n+1 units of a line, at least 0; empty: always 1
+	Quantities []float64 // [n] weight of n+1 units of a line, at least 0; at most MaxQuantity; empty: always 1
 	Unfilled   int64     // cost of a unit that is not shipped; at least 0, below CostLimit
 }
 
@@ -46,6 +45,9 @@ func (f *Forecast) Check() error {
 			}
 		}
 	}
+	if len(f.Quantities) > MaxQuantity {
+		return fmt.Errorf("ahead: weights of lines of up to %d units", len(f.Quantities))
+	}
 	if f.Unfilled < 0 || f.Unfilled >= CostLimit {
 		return fmt.Errorf("ahead: unfilled units cost %d", f.Unfilled)
 	}
@@ -59,26 +61,51 @@ type sampler struct {
 }
 
 // cumulative weights, to draw from.
-type cumulative []float64
+type cumulative struct {
+	sum   []float64
+	guide []int32 // [k] the first index whose sum is above k parts of all: nearly always the one that is drawn
+}
 
 func accumulate(n int, weight func(int) float64) cumulative {
-	c := make(cumulative, n)
+	c := cumulative{make([]float64, n), make([]int32, n)}
 	sum := 0.0
-	for i := range c {
+	for i := range c.sum {
 		sum += weight(i)
-		c[i] = sum
+		c.sum[i] = sum
+	}
+	at := 0
+	for k := range c.guide {
+		for at < n-1 && c.sum[at] <= sum*float64(k)/float64(n) {
+			at++
+		}
+		c.guide[k] = int32(at)
 	}
 	return c
 }
 
-func (c cumulative) any() bool { return len(c) > 0 && c[len(c)-1] > 0 }
-
-func (c cumulative) draw(rng *rand.Rand) int {
-	if len(c) == 0 {
+func (c *cumulative) all() float64 {
+	if len(c.sum) == 0 {
 		return 0
 	}
-	x := rng.Float64() * c[len(c)-1]
-	return min(sort.Search(len(c), func(i int) bool { return c[i] > x }), len(c)-1)
+	return c.sum[len(c.sum)-1]
+}
+
+// draw returns the first index whose sum is above a uniform part of all; 0 where there are no weights.
+func (c *cumulative) draw(rng *rand.Rand) int {
+	n := len(c.sum)
+	if n < 2 {
+		return 0
+	}
+	part := rng.Float64()
+	x := part * c.sum[n-1]
+	at := int(c.guide[int(part*float64(n))])
+	for at > 0 && c.sum[at-1] > x { // where rounding has put the guide too far
+		at--
+	}
+	for at < n-1 && c.sum[at] <= x {
+		at++
+	}
+	return at
 }
 
 func newSampler(f *Forecast) *sampler {
@@ -112,10 +139,10 @@ func (s *sampler) rates(skus int) []float64 {
 		}
 	}
 	out := make([]float64, skus)
-	if !s.types.any() {
+	all := s.types.all()
+	if all == 0 {
 		return out
 	}
-	all := s.types[len(s.types)-1]
 	for t := range s.f.Types {
 		for _, sku := range s.f.Types[t].SKUs {
 			out[sku] += each * s.f.Types[t].Weight / all

@@ -2,29 +2,28 @@ package ahead
 
 import "slices"
 
-// A Learner corrects a forecast by the orders that were seen. The rates of SKUs, of regions and of all orders are each
-// the forecast's times a factor, with a gamma distribution before anything was seen; counts are Poisson, so the factor
-// is (shape + seen) / (shape + expected). The shapes of SKUs and regions follow from how far the counts are from what
-// was expected, so a good forecast is left alone.
+// A Learner corrects a forecast by the orders that were seen. The rates of SKUs, regions and promises, and of all
+// orders, are each the forecast's times a factor, with a gamma distribution before anything was seen; counts are
+// Poisson, so the factor is (shape + seen) / (shape + expected). The shapes of SKUs, regions and promises follow from
+// how far the counts are from what was expected, so a good forecast is left alone.
 type Learner struct {
 	base    Forecast
-	volume  float64 // orders a cycle
-	elapsed float64 // cycles
-	orders  float64 // seen
-	skus    []float64
-	regions []float64
+	volume  float64   // orders a cycle
+	elapsed float64   // cycles
 	of      [][]int32 // [sku] the types with it
-	promise []float64
+
+	orders                  float64 // seen, and of them those with
+	skus, regions, promises []float64
 }
 
-// VolumeShape is the shape of the factor of all orders: as if so many had been seen.
-const VolumeShape = 10
+// volumeShape is the shape of the factor of all orders: as if so many had been seen.
+const volumeShape = 10
 
 // NewLearner returns a Learner that has seen nothing. The forecast expects volume orders a cycle.
 func NewLearner(f *Forecast, volume float64, skus int) *Learner {
 	l := &Learner{
 		base: *f, volume: volume, skus: make([]float64, skus), regions: make([]float64, len(f.Regions)), of: make([][]int32, skus),
-		promise: make([]float64, len(f.Promises)),
+		promises: make([]float64, len(f.Promises)),
 	}
 	for t := range f.Types {
 		for _, sku := range f.Types[t].SKUs {
@@ -46,19 +45,20 @@ func (l *Learner) See(o *Order, elapsed float64) {
 	if int(o.Region) < len(l.regions) {
 		l.regions[o.Region]++
 	}
-	if int(o.Promise) < len(l.promise) {
-		l.promise[o.Promise]++
+	if int(o.Promise) < len(l.promises) {
+		l.promises[o.Promise]++
 	}
 }
 
 // Forecast returns what the Learner now believes, and how many orders a cycle has.
 func (l *Learner) Forecast() (*Forecast, float64) {
-	volume := l.volume * (VolumeShape + l.orders) / (VolumeShape + l.volume*l.elapsed)
+	volume := l.volume * (volumeShape + l.orders) / (volumeShape + l.volume*l.elapsed)
 	if l.volume == 0 {
 		volume = l.orders / max(l.elapsed, 1e-9)
 	}
 	f := l.base
 	f.Regions = posterior(l.base.Regions, l.regions)
+	f.Promises = posterior(l.base.Promises, l.promises)
 	f.Types = slices.Clone(l.base.Types)
 	if l.orders == 0 {
 		return &f, volume

@@ -90,8 +90,8 @@ const (
 
 // step moves every multiplier along its subgradient, scaled by how much that has varied (as Adam does), and where tail
 // is above 0 adds it as the tail-th to the mean. use tells what was taken of a counter in a period. k counts from 1
-// where nothing is known of the past, and is 0 where there is.
-func (u *multipliers) step(cells int, at float64, k, tail int, use func(period int, c int32) float64) {
+// where nothing is known of the past, and is 0 where there is. So much of the stock as reserve says is not counted on.
+func (u *multipliers) step(cells int, at float64, k, tail int, reserve float64, use func(period int, c int32) float64) {
 	a, b := 1.0, 1.0
 	if k > 0 {
 		a, b = 1-math.Pow(slow, float64(k)), 1-math.Pow(fast, float64(k))
@@ -111,6 +111,9 @@ func (u *multipliers) step(cells int, at float64, k, tail int, use func(period i
 			}
 			w := &u.rows[i]
 			g := taken - float64(u.room[i][c])
+			if int(c) < cells {
+				g += reserve
+			}
 			w.momentum[c] = slow*w.momentum[c] + (1-slow)*g
 			w.spread[c] = fast*w.spread[c] + (1-fast)*g*g
 			w.price[c] = max(0, w.price[c]+a*w.momentum[c]/(math.Sqrt(w.spread[c]*b)+1e-9))

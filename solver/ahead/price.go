@@ -21,10 +21,10 @@ type Options struct {
 
 // The defaults of Options.
 const (
-	DefaultFirst      = 600
+	DefaultFirst      = 300
 	DefaultIterations = 100
-	DefaultFutures    = 8
-	DefaultBlock      = 256
+	DefaultFutures    = 16
+	DefaultBlock      = 128
 )
 
 // A Pricer keeps the multipliers from one refresh to the next, so that a later one takes few steps. It must not be
@@ -81,13 +81,21 @@ func (r *Pricer) Advance() {
 	}
 }
 
-// The steps of the ascent, in parts of what leaving a unit costs: of a first refresh, of later ones, and at the end.
-var (
-	KBegin, KEnd, KWarm = 0.05, 0.002, 0.02
-	KThin               = true
+// The steps of the ascent, in parts of what leaving a unit costs: a first refresh begins with stepFirst, a later one,
+// whose multipliers are nearly right, with stepWarm, and both end with stepLast. Found by trying on seasons.
+const (
+	stepFirst = 0.05
+	stepWarm  = 0.02
+	stepLast  = 0.002
 )
 
-// Refresh returns the prices for what p says is there and f says will come. It panics when p contradicts itself.
+// lastHalf is the part of a place's last unit that is not counted on. What is asked is what the last unit is worth, the
+// slope between one less and what is there; at what is there exactly, the multipliers may also be those of one more.
+const lastHalf = 0.5
+
+// Refresh returns the prices for what p says is there and f says will come; all are 0 where nothing will. A call with
+// other numbers of SKUs, warehouses or counters than the one before starts anew. f must pass [Forecast.Check]. Refresh
+// panics when p contradicts itself, or f names a SKU that p does not have.
 func (r *Pricer) Refresh(p *Problem, f *Forecast) Prices {
 	p.check(f)
 	s := newSampler(f)
@@ -95,27 +103,28 @@ func (r *Pricer) Refresh(p *Problem, f *Forecast) Prices {
 	for i := range p.Periods {
 		orders += p.Periods[i].Orders
 	}
-	if s.types.any() && orders > 0 {
-		room := capacities(p)
-		r.count++
-		t := &task{Pricer: r, p: p, s: s, room: room, orders: orders, fill: fills(p, s, room)}
-		var next atomic.Int64
-		run := func() {
-			for {
-				k := int(next.Add(1)) - 1
-				if k >= len(r.future) {
-					return
-				}
-				r.future[k].refresh(t)
-			}
-		}
-		var wg sync.WaitGroup
-		for range min(r.opt.Workers, len(r.future)) - 1 {
-			wg.Go(run)
-		}
-		run()
-		wg.Wait()
+	if s.types.all() == 0 || orders == 0 {
+		return Prices{Stock: make([]int64, p.cells()), Limits: make([]int64, p.limits())}
 	}
+	room := capacities(p)
+	r.count++
+	t := &task{Pricer: r, p: p, s: s, room: room, orders: orders, fill: fills(p, s, room)}
+	var next atomic.Int64
+	run := func() {
+		for {
+			k := int(next.Add(1)) - 1
+			if k >= len(r.future) {
+				return
+			}
+			r.future[k].refresh(t)
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(r.opt.Workers, len(r.future)) - 1 {
+		wg.Go(run)
+	}
+	run()
+	wg.Wait()
 	return r.prices(p)
 }
 
@@ -146,7 +155,7 @@ func fills(p *Problem, s *sampler, room [][]int64) [][]float64 {
 			had[sku] = total
 			want := rate[sku] * p.Periods[i].Orders
 			out[i][sku] = 1
-			if want > left[sku] && KThin {
+			if want > left[sku] {
 				out[i][sku] = left[sku] / want
 			}
 			left[sku] = max(0, left[sku]-want)
@@ -162,10 +171,10 @@ func (u *future) refresh(t *task) {
 	cold := u.adapt(len(p.Periods), n)
 	u.room = t.room
 	u.activate()
-	steps, begin := opt.Iterations, KWarm
+	steps, begin := opt.Iterations, stepWarm
 	tailFrom := steps / 2
 	if cold {
-		steps, begin = opt.First, KBegin
+		steps, begin = opt.First, stepFirst
 		tailFrom = steps * 3 / 4
 	}
 	// How many orders each period has in this future, and how many of a block are its.
@@ -196,7 +205,7 @@ func (u *future) refresh(t *task) {
 		if cold {
 			past = k + 1
 		}
-		u.step(cells, begin*math.Pow(KEnd/begin, float64(k)/float64(steps))*scale, past, tail, func(i int, c int32) float64 {
+		u.step(cells, begin*math.Pow(stepLast/begin, float64(k)/float64(steps))*scale, past, tail, lastHalf, func(i int, c int32) float64 {
 			if share[i] == 0 {
 				return 0
 			}
