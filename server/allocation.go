@@ -132,6 +132,9 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			h, err := s.hold(d)
 			switch {
 			case err == nil: // to us, or to the same request before
+				if s.cfg.Answered != nil {
+					s.cfg.Answered(&d.order, now)
+				}
 				return remembered(&h), nil
 			case !errors.Is(err, ledger.ErrConflict):
 				return answer{}, err

@@ -245,6 +245,9 @@ func (b *batch) take(i int, h *ledger.Hold, known bool) error {
 		return fmt.Errorf("server: reading its own answer: %w", err)
 	}
 	b.answers[i] = &allotv1.BatchAnswer{Answer: out, Known: known}
+	if !known && b.s.cfg.Answered != nil {
+		b.s.cfg.Answered(&b.orders[i], b.now)
+	}
 	return nil
 }
 

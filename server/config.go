@@ -13,6 +13,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/durable"
+	"github.com/allot-engine/allot/units"
 )
 
 // Config configures a Server. A zero field takes the default in its comment; nothing may be negative.
@@ -26,6 +27,10 @@ type Config struct {
 	Load func(prev *network.Rows) (*network.Snapshot, *network.Stock, error)
 	// Loaded, if given, is told of every network that is put in service, with the stock that its files have.
 	Loaded func(*network.Snapshot, *network.Stock)
+	// Answered, if given, is told of every order that was decided and is held or refused, and when, before the caller has its
+	// answer. It is called by many goroutines at once, must be quick, and must not keep the order. A request that was repeated may
+	// be told again.
+	Answered func(order *engine.Order, at units.Instant)
 
 	// Store keeps stock, holds and answers, and the networks that were decided on. It stays the caller's, who closes it
 	// after the server. Default none: all is in memory, and forgotten with the server.

@@ -27,6 +27,7 @@ const maxCandidates = 100_000
 // An allocateFlags is how allot allocate was called.
 type allocateFlags struct {
 	network, now, format    string
+	prices                  string
 	explain, noHold, strict bool
 	quiet, asJSON, asText   bool
 	candidates              int32
@@ -74,6 +75,7 @@ summary go to standard error. "allot help orders" has the formats, "allot help e
 	f.StringVar(&fl.network, "network", "", "the network directory `DIR` (required)")
 	f.StringVar(&fl.now, "now", "", "the `MOMENT` at which the orders come, as 2026-11-23T15:00:00Z (default the real time)")
 	f.StringVar(&fl.format, "format", "", "`FORMAT` of the files, jsonl or csv, whatever their names are")
+	f.StringVar(&fl.prices, "prices", "", "weigh the prices that look ahead of `FILE`, which \"allot prices fit\" makes")
 	f.BoolVar(&fl.explain, "explain", false, "tell why: every cost term, the runner-up, the candidates, and what would have to change")
 	f.Int32Var(&fl.candidates, "candidates", 10, "with --explain, list at most `N` candidates and what-ifs")
 	f.BoolVar(&fl.noHold, "no-hold", false, "leave the stock as it is: decide each order as if it were the only one")
@@ -238,6 +240,16 @@ func newAllocation(fl *allocateFlags, now time.Time) (*allocation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if fl.prices != "" {
+		prices, err := readPrices(fl.prices, a.server.Outlook().Engine.Snapshot())
+		if err == nil {
+			err = a.server.SetPrices(prices)
+		}
+		if err != nil {
+			a.server.Close()
+			return nil, err
+		}
+	}
 	return a, nil
 }
 
@@ -329,12 +341,13 @@ type tally struct {
 	unread                 int // files with rows that cannot be read
 	outcomes               map[allotv1.Outcome]int
 	shipments, late        int
-	cost                   units.Money
+	cost, prices           units.Money // prices are part of cost, and nobody pays them
 }
 
 func (n *tally) add(d *allotv1.Decision) {
 	n.outcomes[d.GetOutcome()]++
 	n.cost += units.Money(d.GetCostMicros())
+	n.prices += units.Money(d.GetPricesMicros())
 	n.shipments += len(d.GetShipments())
 	if d.GetLate() {
 		n.late++
@@ -364,7 +377,10 @@ func (n *tally) refused() int {
 func (n *tally) String(currency string) string {
 	planned := n.outcomes[allotv1.Outcome_OUTCOME_PLANNED]
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s planned in %s for %v %s", count(n.orders, "order"), thousands(planned), count(n.shipments, "shipment"), n.cost, currency)
+	fmt.Fprintf(&b, "%s: %s planned in %s for %v %s", count(n.orders, "order"), thousands(planned), count(n.shipments, "shipment"), n.cost-n.prices, currency)
+	if n.prices != 0 {
+		fmt.Fprintf(&b, " and %v of prices that look ahead", n.prices)
+	}
 	if n.late > 0 {
 		fmt.Fprintf(&b, ", %s of them late", thousands(n.late))
 	}

@@ -99,6 +99,11 @@ func allocateJointly(ctx context.Context, t *terminal, fl *allocateFlags, unfill
 	}
 	defer j.engine.Close()
 	j.stock = stockAt(snap, stock, j.now)
+	if fl.prices != "" {
+		if j.stock.Prices, err = readPrices(fl.prices, snap); err != nil {
+			return err
+		}
+	}
 	progress := newProgress(t, fl.quiet, "order")
 	defer progress.clear()
 	filed, orders, err := j.read(files, formats, progress)

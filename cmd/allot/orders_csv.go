@@ -18,12 +18,12 @@ import (
 var orderColumns = []table.Column{
 	{Name: "order_id", Required: true}, {Name: "sku", Required: true}, {Name: "quantity", Required: true},
 	{Name: "postal_code"}, {Name: "country"}, {Name: "latitude"}, {Name: "longitude"}, {Name: "time_zone"}, {Name: "commercial"},
-	{Name: "promise_date"}, {Name: "promise_at"}, {Name: "collect_at"}, {Name: "services"},
+	{Name: "promise_date"}, {Name: "promise_at"}, {Name: "collect_at"}, {Name: "services"}, {Name: "ordered_at"},
 }
 
 // wholeOrder are the columns that say something of an order, not of a line.
 var wholeOrder = []string{
-	"postal_code", "country", "latitude", "longitude", "time_zone", "commercial", "promise_date", "promise_at", "collect_at", "services",
+	"postal_code", "country", "latitude", "longitude", "time_zone", "commercial", "promise_date", "promise_at", "collect_at", "services", "ordered_at",
 }
 
 // csvOrders yields the orders of a CSV. Where a row cannot be read it yields the faults of all rows and no order.
@@ -32,6 +32,7 @@ func csvOrders(file string, in io.Reader, yield func(*filedOrder, error) bool) {
 	t := table.Read(file, in, orderColumns, fl)
 	type lines struct {
 		order *allotv1.Order
+		at    units.Instant
 		rows  []*table.Row
 	}
 	var orders []*lines
@@ -42,7 +43,7 @@ func csvOrders(file string, in io.Reader, yield func(*filedOrder, error) bool) {
 			id := row.Required("order_id")
 			o := byID[id]
 			if o == nil {
-				o = &lines{order: csvOrder(row, id)}
+				o = &lines{order: csvOrder(row, id), at: csvInstant(row, "ordered_at")}
 				byID[id] = o
 				orders = append(orders, o)
 			} else {
@@ -71,7 +72,7 @@ func csvOrders(file string, in io.Reader, yield func(*filedOrder, error) bool) {
 			row.Fault(column, f.Mend, "%s", f.Problem)
 			return fl.Faults()[0]
 		}
-		if !yield(&filedOrder{order: o.order, file: file, row: o.rows[0].Line(), place: place}, nil) {
+		if !yield(&filedOrder{order: o.order, at: o.at, file: file, row: o.rows[0].Line(), place: place}, nil) {
 			return
 		}
 	}
@@ -101,13 +102,21 @@ func csvOrder(row *table.Row, id string) *allotv1.Order {
 	case date != "":
 		o.Promise = &allotv1.Order_PromiseDate{PromiseDate: date}
 	case at != "":
-		instant, err := units.ParseInstant(at)
-		if err != nil {
-			row.Fault("promise_at", "", "%v", err)
-		}
-		o.Promise = &allotv1.Order_PromiseAt{PromiseAt: &timestamppb.Timestamp{Seconds: int64(instant)}}
+		o.Promise = &allotv1.Order_PromiseAt{PromiseAt: &timestamppb.Timestamp{Seconds: int64(csvInstant(row, "promise_at"))}}
 	}
 	return o
+}
+
+// csvInstant reads a moment, or 0 where there is none.
+func csvInstant(row *table.Row, col string) units.Instant {
+	if !row.Has(col) {
+		return 0
+	}
+	at, err := units.ParseInstant(row.Text(col))
+	if err != nil {
+		row.Fault(col, "", "%v", err)
+	}
+	return at
 }
 
 // agree faults a row that says something else of its order than the first row does.

@@ -8,15 +8,18 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/server"
+	"github.com/allot-engine/allot/units"
 )
 
 // Where allot serve listens unless it is told otherwise: on this machine only, for there is no authentication yet.
@@ -41,6 +44,8 @@ type serveFlags struct {
 
 	data                string // empty keeps everything in memory
 	snapshotEvery, keep int
+
+	prices pricesFlags
 }
 
 func newServe(t *terminal) *cobra.Command {
@@ -61,6 +66,12 @@ code 3; start it again when that is mended. "allot ledger" checks, copies and ex
 
 Without --data the ledger is in memory: what orders take from the stock is forgotten when the server ends.
 
+With --forecast the server looks ahead: every hour, or as --prices-every says, it prices what is in stock, and the days of
+warehouses with a capacity, by what they will be worth to the orders that are forecast, corrected by those that came since it
+started. Decisions weigh the prices beside what is paid and leave the last units of a place to those who will need them most;
+they refuse nothing for a price. --prices-share keeps that work to a part of one processor. Where it fails, the log says so and
+the prices before stay in force. "allot forecast fit" makes forecasts, "allot prices show" shows prices.
+
 The addresses and a curl line to try are printed; the log goes to standard error. SIGINT or SIGTERM drains: health turns
 NOT_SERVING, new calls are refused, those in flight may end. A second signal ends at once.
 
@@ -71,6 +82,7 @@ tells of them apart.
 Nothing is encrypted and nobody is asked who they are: listen on this machine, or behind a proxy that does both.`,
 		Example: `  allot serve examples/us-parcel
   allot serve examples/us-parcel --data data
+  allot serve examples/us-parcel --forecast examples/us-parcel/forecast/forecast.yaml --prices prices.csv
   allot serve --grpc :7430 --http none --log-format json networks/retail
   curl -s http://127.0.0.1:7431/healthz
   grpcurl -plaintext 127.0.0.1:7430 list`,
@@ -89,6 +101,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f.StringVar(&fl.data, "data", "", "keep stock and holds in the directory `DATADIR`; made when missing (default in memory)")
 	f.IntVar(&fl.snapshotEvery, "snapshot-every", 1_000_000, "with --data, make a snapshot every `N` events: fewer make a restart quicker")
 	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
+	fl.prices.add(cmd)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
@@ -165,6 +178,14 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		fl.cfg.Store = data.store
 		kept = fmt.Sprintf("in %s: %v", fl.data, data)
 	}
+	var looking atomic.Pointer[pricing]
+	if fl.prices.forecast != "" {
+		fl.cfg.Answered = func(o *engine.Order, at units.Instant) {
+			if p := looking.Load(); p != nil {
+				p.see(o, at)
+			}
+		}
+	}
 	var read atomic.Pointer[loaded]
 	fl.cfg.Log, fl.cfg.Now, fl.cfg.Files = log, t.now, root.FS()
 	fl.cfg.Loaded = func(snap *network.Snapshot, stock *network.Stock) { read.Store(&loaded{snap, stock}) }
@@ -173,6 +194,19 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		return flagFaults(err)
 	}
 	defer s.Close()
+
+	pricing, err := newPricing(&fl.prices, s, log, func() *network.Stock { return read.Load().stock })
+	if err != nil {
+		return err
+	}
+	if pricing != nil {
+		looking.Store(pricing)
+		running, stop := context.WithCancel(ctx)
+		var background sync.WaitGroup
+		background.Go(func() { pricing.run(running) })
+		defer background.Wait()
+		defer stop()
+	}
 
 	n := read.Load()
 	fmt.Fprintf(t.out, "%v\nledger %s\nready after %v\n\n", summarize(n.snap, len(n.stock.Rows)), kept, t.now().Sub(began).Round(time.Millisecond))

@@ -33,6 +33,7 @@ func (fl *serveFlags) check(given func(flag string) bool) error {
 			bad.Addf("", 0, 0, "--"+f.name, fmt.Sprintf("write %d or more", f.least), "%d is out of range", f.n)
 		}
 	}
+	fl.prices.check(given, &bad)
 	if bad.Len() > 0 {
 		return misuse(bad.Err())
 	}

@@ -67,6 +67,7 @@ func generate(seed uint64) map[string][]byte {
 		"stock.csv":              stockCSV(held),
 		"calendars/holidays.csv": holidaysCSV(),
 		"orders.jsonl":           ordersJSONL(takeOrders(seed, skus, held)),
+		"history.csv":            historyCSV(takeHistory(seed, skus, held)),
 	}
 }
 

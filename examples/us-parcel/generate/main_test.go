@@ -39,8 +39,10 @@ func TestCommittedFilesAreGenerated(t *testing.T) {
 			t.Errorf("the output does not name %s:\n%s", name, out.String())
 		}
 	}
-	if n := len(files["orders.jsonl"]); n >= 600_000 {
-		t.Errorf("orders.jsonl has %d bytes; keep it under 600,000", n)
+	for _, name := range []string{"orders.jsonl", "history.csv"} {
+		if n := len(files[name]); n >= 600_000 {
+			t.Errorf("%s has %d bytes; keep it under 600,000", name, n)
+		}
 	}
 }
 
@@ -48,7 +50,7 @@ func TestCommittedFilesAreGenerated(t *testing.T) {
 func TestSeed(t *testing.T) {
 	a, b := generate(1), generate(2)
 	for name := range a {
-		drawn := name == "stock.csv" || name == "orders.jsonl"
+		drawn := name == "stock.csv" || name == "orders.jsonl" || name == "history.csv"
 		if same := bytes.Equal(a[name], b[name]); same == drawn {
 			t.Errorf("%s: the same for two seeds is %v", name, same)
 		}

@@ -74,7 +74,11 @@ type clerk struct {
 // takeOrders draws the orders: nine in ten are sent to somewhere in the country, the others are collected in a store,
 // brought by courier within hours, or bound to services of the buyer's choice.
 func takeOrders(seed uint64, skus []sku, held []holding) []order {
-	c := &clerk{rng: rand.New(rand.NewPCG(seed, 3)), country: newCountry(geo.US()), shelves: map[string]*lottery[*sku]{}, large: map[string]bool{}}
+	return newClerk(rand.New(rand.NewPCG(seed, 3)), skus, held).take(numberTaken)
+}
+
+func newClerk(rng *rand.Rand, skus []sku, held []holding) *clerk {
+	c := &clerk{rng: rng, country: newCountry(geo.US()), shelves: map[string]*lottery[*sku]{}, large: map[string]bool{}}
 	for i := range skus {
 		c.large[skus[i].id] = skus[i].alone
 		c.goods.add(&skus[i], skus[i].demand)
@@ -88,7 +92,11 @@ func takeOrders(seed uint64, skus []sku, held []holding) []order {
 		}
 		c.shelves[h.warehouse.id].add(h.sku, h.sku.demand)
 	}
-	orders := make([]order, numberTaken)
+	return c
+}
+
+func (c *clerk) take(n int) []order {
+	orders := make([]order, n)
 	for i := range orders {
 		o := &orders[i]
 		o.ID = fmt.Sprintf("o-%04d", i+1)
