@@ -81,7 +81,8 @@ type largeRow struct {
 	measure []int64 // by position in the site's lines: weight, volume, or both
 	most    []int64 // [step] the most measure of it
 	order   []int32 // positions by profit over measure, as last seen
-	takes   uint64  // lines that may go this way
+	lines   []bool  // [line] whether it may go this way; nil: all may
+	takes   uint64  // the same as a set, of the first 64
 	size    []int64 // by position in the site's lines; a content of step s has at most full[s] in all
 	conj    []int64 // [step] least of price less size over this step and all later ones
 	level   []int64 // [step] likewise, with the sizes of the site
@@ -190,7 +191,7 @@ func (s *large) site(w int) {
 			least := infinite
 			for i := range site.rows {
 				r := &site.rows[i]
-				if step := r.stepOf(0, s.weight[l], s.volume[l]); step < len(r.steps) && r.takes>>l&1 != 0 {
+				if step := r.stepOf(0, s.weight[l], s.volume[l]); step < len(r.steps) && r.may(l) {
 					least = min(least, r.price[step])
 				}
 			}
@@ -229,7 +230,7 @@ func (s *large) site(w int) {
 func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	c := s.p.Columns
 	divisor := c.Divisors[r.Divisor]
-	row := largeRow{divisor: divisor}
+	row := largeRow{divisor: divisor, lines: r.Lines}
 	var weight, volume int64
 	for _, l := range site.lines {
 		if r.takes(int(l)) {
@@ -282,7 +283,7 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	}
 	for i, l := range site.lines {
 		row.measure = append(row.measure, measure(l))
-		if row.takes>>l&1 != 0 {
+		if row.may(l) {
 			row.order = append(row.order, int32(i))
 		}
 	}
@@ -312,6 +313,9 @@ func (s *large) row(site *largeSite, r *Rates) (largeRow, bool) {
 	}
 	return row, true
 }
+
+// may reports whether a line may go this way.
+func (r *largeRow) may(line int32) bool { return r.lines == nil || r.lines[line] }
 
 // fewer leaves out every step whose price is that of the next, which holds more.
 func fewer(steps, price []int64) (few, prices []int64) {

@@ -26,6 +26,9 @@ func (s *large) carried(site *largeSite, line int32) int64 {
 	most := int64(0)
 	for i := range site.rows {
 		r, n := &site.rows[i], s.amount[line]
+		if !r.may(line) {
+			continue
+		}
 		last := len(r.steps) - 1
 		if w := s.p.Columns.Weight[line]; w > 0 {
 			n = min(n, r.steps[last]/w)
