@@ -35,6 +35,9 @@ func reports(t *testing.T, args ...string) []report {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	args := []string{"--instances", "2", "--sequences", "1", "--horizon", "1500", "--steps", "400"}
+	if testing.Short() {
+		args = []string{"--instances", "2", "--sequences", "1", "--horizon", "500", "--steps", "150"}
+	}
 	one, two := reports(t, append(args, "--workers", "1")...), reports(t, append(args, "--workers", "2")...)
 	if len(one) != 3 {
 		t.Fatalf("%d lines", len(one))
