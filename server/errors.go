@@ -37,6 +37,7 @@ const (
 	ReasonRequestKnown   = "REQUEST_ID_KNOWN"  // ALREADY_EXISTS: some of a batch were answered before and others not; metadata says request_ids
 	ReasonNoHold         = "NO_SUCH_HOLD"      // NOT_FOUND
 	ReasonTransition     = "HOLD_NOT_IN_STATE" // FAILED_PRECONDITION; metadata says from, the state, and to, the move
+	ReasonPricesChanged  = "PRICES_CHANGED"    // ABORTED: other prices are in force than those asked for; metadata says version, theirs
 	ReasonNoJournal      = "NO_JOURNAL"        // FAILED_PRECONDITION: the server keeps all in memory
 	ReasonTrimmed        = "SEQUENCE_TRIMMED"  // OUT_OF_RANGE: the journal keeps only what is later; metadata says oldest and latest
 	ReasonAhead          = "SEQUENCE_AHEAD"    // OUT_OF_RANGE: the journal ends before; metadata says oldest and latest

@@ -2,7 +2,10 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"runtime"
+	"slices"
+	"sync"
 
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/ledger"
@@ -13,7 +16,9 @@ import (
 // A priced is prices beside a network in service. It does not change; calls that have one keep it to their end.
 type priced struct {
 	prices *engine.Prices
-	number ledger.Network // the ledger's, of the network with these prices
+	number ledger.Network           // the ledger's, of the network with these prices
+	since  units.Instant            // when they were put in force, beside this network or the one before
+	ranked func() []engine.PriceRow // the highest first, equal ones in canonical order
 }
 
 // version is that of prices; "" where there are none.
@@ -55,7 +60,12 @@ func (s *Server) price(n *served, p *engine.Prices, at units.Instant) error {
 	if err != nil {
 		return err // they could not be read when a decision is made again, either
 	}
-	one := &priced{prices: own}
+	one := &priced{prices: own, since: at, ranked: sync.OnceValue(func() []engine.PriceRow { // for who asks
+		return slices.SortedStableFunc(own.Rows(), func(a, b engine.PriceRow) int { return cmp.Compare(b.Price, a.Price) })
+	})}
+	if before := s.network.Load().prices.Load(); before.version() == own.Version() {
+		one.since = before.since // another network came, they stay
+	}
 	if store := s.cfg.Store; store != nil {
 		if err := store.PutPrices(own.Version(), content); err != nil {
 			return err

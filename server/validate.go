@@ -19,7 +19,7 @@ var validator = sync.OnceValue(func() protovalidate.Validator {
 		&allotv1.ReleaseRequest{}, &allotv1.CancelRequest{}, &allotv1.SetStockRequest{}, &allotv1.AdjustStockRequest{}, &allotv1.GetStockRequest{},
 		&allotv1.ShipRequest{}, &allotv1.ShortPickRequest{}, &allotv1.WatchDecisionsRequest{},
 		&allotv1.ImportStockRequest{}, &allotv1.StockRow{}, &allotv1.WatchStockRequest{},
-		&allotv1.CheckRequest{}, &allotv1.LoadRequest{}, &allotv1.CurrentRequest{},
+		&allotv1.CheckRequest{}, &allotv1.LoadRequest{}, &allotv1.CurrentRequest{}, &allotv1.PricesRequest{},
 	))
 	if err != nil {
 		panic("server: the rules of the contract do not compile: " + err.Error())
@@ -67,6 +67,7 @@ const (
 	maxFiles      = 10_000
 	maxItems      = 10_000
 	maxRows       = 10_000
+	maxPrices     = 10_000
 	maxBatch      = 100_000
 	maxName       = 128 // bytes of a SKU, an id of an order, a request or a warehouse, or a service's name
 	maxPostal     = 16

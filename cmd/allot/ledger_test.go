@@ -75,7 +75,7 @@ func TestTrimmed(t *testing.T) {
 		args []string
 	}{
 		{exitDone, "good up to event 10, kept from 11 on; 1 open hold", []string{"verify"}},
-		{exitDone, "1 snapshot and 1 network read back", []string{"verify"}},
+		{exitDone, "1 snapshot, 1 network and 0 versions of prices read back", []string{"verify"}},
 		{exitUsage, "--at: the state after event 7 cannot be made any more; the oldest that can is 10", []string{"export", "--out", filepath.Join(dir, "..", "t"), "--at", "7"}},
 		{exitDone, "as after event 10", []string{"export", "--out", filepath.Join(dir, "..", "after"), "--format", "csv"}},
 		{exitFailed, `nothing was decided about "o-1", since event 10, before which nothing is kept`, []string{"replay", "o-1"}},

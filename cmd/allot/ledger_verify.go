@@ -22,6 +22,7 @@ type verifyAnswer struct {
 	Events    map[string]uint64 `json:"events"`
 	Snapshots int               `json:"snapshots"`
 	Networks  int               `json:"networks"` // versions whose files are kept
+	Prices    int               `json:"prices"`   // versions of prices that are kept
 	OpenHolds int               `json:"openHolds"`
 	State     string            `json:"state,omitempty"` // SHA-256 of the state after the last
 	Damage    []string          `json:"damage"`
@@ -34,7 +35,7 @@ func newLedgerVerify(t *terminal) *cobra.Command {
 		Short: "Check everything that a data directory holds",
 		Long: `Verify reads all that is in a data directory and changes nothing: the chain of hashes over every event, that each event
 follows those before it, that every snapshot equals, byte for byte, what the events make of the state, and that the networks
-that decisions were made with read back. It tells how far the data is good, and everything that is damaged.
+and prices that decisions were made with read back. It tells how far the data is good, and everything that is damaged.
 
 The exit code is 0 when all is good and 1 with any damage. A damaged directory is not mended in place, since nobody could
 say what it should have held: restore a dump or a copy, made before, into a new one.`,
@@ -75,7 +76,7 @@ func verify(ctx context.Context, t *terminal, dir string) (*verifyAnswer, error)
 	report, err := durable.Verify(j, func(done, total uint64) { progress.of(int(done), int(total)) })
 	if report != nil {
 		answer.Network, answer.After, answer.Last = report.Network, report.After, report.Last
-		answer.Snapshots, answer.Networks, answer.OpenHolds = report.Snapshots, report.Networks, report.Open
+		answer.Snapshots, answer.Networks, answer.Prices, answer.OpenHolds = report.Snapshots, report.Networks, report.Prices, report.Open
 		for kind, n := range report.Events {
 			answer.Events[kind.String()] = n
 		}
@@ -130,7 +131,7 @@ func (a *verifyAnswer) print(t *terminal) {
 		if len(parts) > 0 {
 			fmt.Fprintf(t.out, "events: %s\n", strings.Join(parts, ", "))
 		}
-		fmt.Fprintf(t.out, "%s and %s read back\n", count(a.Snapshots, "snapshot"), count(a.Networks, "network"))
+		fmt.Fprintf(t.out, "%s, %s and %s read back\n", count(a.Snapshots, "snapshot"), count(a.Networks, "network"), count(a.Prices, "version")+" of prices")
 	}
 	if len(a.Damage) == 0 {
 		fmt.Fprintf(t.out, "no damage; state %.12s\n", a.State)

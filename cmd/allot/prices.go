@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +20,8 @@ func newPrices(t *terminal) *cobra.Command {
 		Use:   "prices",
 		Short: "Make and show prices that look ahead",
 		Example: `  allot prices fit --network examples/us-parcel --forecast examples/us-parcel/forecast/forecast.yaml -o prices.csv
-  allot prices show prices.csv --network examples/us-parcel --top 20`,
+  allot prices show prices.csv --network examples/us-parcel --top 20
+  allot prices show --server 127.0.0.1:7430 --top 20`,
 		Args: cobra.ArbitraryArgs, // so that group can answer
 		RunE: group,
 	}
@@ -161,163 +159,4 @@ func inboundOf(stock *network.Stock) (inbound []lookahead.Supply) {
 		}
 	}
 	return inbound
-}
-
-// A priceAnswer is one price of what allot prices show --json prints.
-type priceAnswer struct {
-	Warehouse   string `json:"warehouse"`
-	SKU         string `json:"sku,omitempty"`
-	Service     string `json:"service,omitempty"`
-	From        string `json:"from,omitempty"`
-	Until       string `json:"until,omitempty"`
-	PriceMicros int64  `json:"priceMicros"`
-}
-
-// A pricesAnswer is what allot prices show --json prints.
-type pricesAnswer struct {
-	Version  string        `json:"version"`
-	Currency string        `json:"currency"`
-	Count    int           `json:"count"` // of prices that match, listed or not
-	Prices   []priceAnswer `json:"prices"`
-}
-
-// A pricesShowFlags is how allot prices show was called.
-type pricesShowFlags struct {
-	network, sku, warehouse string
-	top                     int
-	asJSON                  bool
-}
-
-func newPricesShow(t *terminal) *cobra.Command {
-	var fl pricesShowFlags
-	cmd := &cobra.Command{
-		Use:   "show PRICES --network DIR",
-		Short: "Show prices that look ahead",
-		Long: `Show prints the prices of a file, the highest first: those of a unit of a SKU in a warehouse, and those of a shipment from a
-warehouse on some days. A server that makes prices keeps those in force in the file that its flag --prices names, which it
-replaces whole whenever they change; show tells of that file at any time. The version stands in every decision that
-weighed them.`,
-		Example: `  allot prices show prices.csv --network examples/us-parcel --top 20
-  allot prices show prices.csv --network examples/us-parcel --sku mug-14oz-slate
-  allot prices show prices.csv --network examples/us-parcel --warehouse reno --json | jq '.prices[0]'`,
-		Args: arguments(1, 1, "PRICES"),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []string{"csv"}, cobra.ShellCompDirectiveFilterFileExt
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			var bad faults.List
-			if fl.network == "" {
-				bad.Addf("", 0, 0, "--network", "name the network directory that the prices are for", "missing")
-			}
-			if fl.top < 0 {
-				bad.Addf("", 0, 0, "--top", "write a number, or 0 for all", "%d is out of range", fl.top)
-			}
-			if bad.Len() > 0 {
-				return misuse(bad.Err())
-			}
-			snap, _, err := loadNetwork(fl.network)
-			if err != nil {
-				return err
-			}
-			prices, err := readPrices(args[0], snap)
-			if err != nil {
-				return err
-			}
-			return fl.show(t, snap, prices)
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&fl.network, "network", "", "the network directory `DIR` (required)")
-	f.StringVar(&fl.sku, "sku", "", "only prices of this `SKU`")
-	f.StringVar(&fl.warehouse, "warehouse", "", "only prices in this `WAREHOUSE`")
-	f.IntVar(&fl.top, "top", 0, "at most `N` prices (default all)")
-	jsonFlag(cmd, &fl.asJSON)
-	completeDirectory(cmd, "network")
-	completeFlag(cmd, "warehouse", completeFrom(&fl.network, warehouseNames))
-	completeFlag(cmd, "sku", cobra.NoFileCompletions)
-	completeFlag(cmd, "top", cobra.NoFileCompletions)
-	return cmd
-}
-
-// readPrices reads a file of prices for a network.
-func readPrices(file string, snap *network.Snapshot) (*engine.Prices, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it is only read
-	return engine.ReadPrices(f, file, snap)
-}
-
-func (fl *pricesShowFlags) show(t *terminal, snap *network.Snapshot, prices *engine.Prices) error {
-	warehouse, sku := int32(-1), int32(-1)
-	if fl.warehouse != "" {
-		at, ok := snap.Warehouse(fl.warehouse)
-		if !ok {
-			var names []string
-			for i := range snap.Warehouses {
-				names = append(names, snap.Warehouses[i].ID)
-			}
-			return misusef("--warehouse: unknown warehouse %.100q; %s", fl.warehouse, meant(fl.warehouse, names))
-		}
-		warehouse = at
-	}
-	if fl.sku != "" {
-		at, ok := snap.SKUs.Row(fl.sku)
-		if !ok {
-			mend := "name one of the network"
-			if len(snap.SKUs.IDs) <= 10_000 {
-				mend = cmp.Or(faults.DidYouMean(fl.sku, snap.SKUs.IDs), mend)
-			}
-			return misusef("--sku: unknown SKU %.100q; %s", fl.sku, mend)
-		}
-		sku = at
-	}
-	var rows []engine.PriceRow
-	for r := range prices.Rows() {
-		if (warehouse < 0 || r.Warehouse == warehouse) && (sku < 0 || r.SKU == sku) {
-			rows = append(rows, r)
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b engine.PriceRow) int { return cmp.Compare(b.Price, a.Price) })
-	answer := &pricesAnswer{Version: prices.Version(), Currency: snap.Currency, Count: len(rows), Prices: []priceAnswer{}}
-	if fl.top > 0 {
-		rows = rows[:min(len(rows), fl.top)]
-	}
-	for _, r := range rows {
-		one := priceAnswer{Warehouse: snap.Warehouses[r.Warehouse].ID, PriceMicros: int64(r.Price)}
-		if r.SKU >= 0 {
-			one.SKU = snap.SKUs.IDs[r.SKU]
-		}
-		if r.Service >= 0 {
-			one.Service = snap.Services[r.Service].ID
-		}
-		if r.From != 0 || r.Until != 0 {
-			one.From, one.Until = r.From.String(), r.Until.String()
-		}
-		answer.Prices = append(answer.Prices, one)
-	}
-	if fl.asJSON {
-		return writeJSON(t.out, answer)
-	}
-	fmt.Fprintf(t.out, "%s in %s, version %.12s\n", count(answer.Count, "price"), answer.Currency, answer.Version)
-	if len(answer.Prices) == 0 {
-		return nil
-	}
-	g := grid{names: []string{">price", "warehouse", "of a unit of, or a shipment by", "from", "until"}}
-	for _, p := range answer.Prices {
-		what := cmp.Or(p.SKU, p.Service, "any service")
-		if p.SKU == "" {
-			what = "shipment by " + what
-		}
-		g.add(money(p.PriceMicros), p.Warehouse, what, p.From, p.Until)
-	}
-	g.print(t.out, "")
-	if more := answer.Count - len(answer.Prices); more > 0 {
-		fmt.Fprintf(t.out, "and %s more\n", thousands(more))
-	}
-	return nil
 }

@@ -566,6 +566,262 @@ func (x *CurrentResponse) GetLoadedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// PricesRequest asks for the prices that decisions weigh.
+type PricesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// skus are the only articles asked about; prices of shipments are then left out. Empty: all.
+	Skus []string `protobuf:"bytes,1,rep,name=skus,proto3" json:"skus,omitempty"`
+	// warehouses are the only ones asked about. Empty: all.
+	Warehouses []string `protobuf:"bytes,2,rep,name=warehouses,proto3" json:"warehouses,omitempty"`
+	// top is how many prices to tell, the highest of those that match. 0: as many as one answer has, 10000.
+	Top int32 `protobuf:"varint,3,opt,name=top,proto3" json:"top,omitempty"`
+	// skip is how many of the highest that match to pass over: as many as earlier answers had.
+	Skip int32 `protobuf:"varint,4,opt,name=skip,proto3" json:"skip,omitempty"`
+	// version is that of the earlier answers, so that all are of the same prices. Empty: whichever are in force.
+	Version       string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PricesRequest) Reset() {
+	*x = PricesRequest{}
+	mi := &file_allot_v1_network_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PricesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PricesRequest) ProtoMessage() {}
+
+func (x *PricesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_network_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PricesRequest.ProtoReflect.Descriptor instead.
+func (*PricesRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_network_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PricesRequest) GetSkus() []string {
+	if x != nil {
+		return x.Skus
+	}
+	return nil
+}
+
+func (x *PricesRequest) GetWarehouses() []string {
+	if x != nil {
+		return x.Warehouses
+	}
+	return nil
+}
+
+func (x *PricesRequest) GetTop() int32 {
+	if x != nil {
+		return x.Top
+	}
+	return 0
+}
+
+func (x *PricesRequest) GetSkip() int32 {
+	if x != nil {
+		return x.Skip
+	}
+	return 0
+}
+
+func (x *PricesRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+// PricesResponse is prices that decisions weigh.
+type PricesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// version names the prices, as Decision.prices_version does: equal prices have equal versions. Empty: none are in force.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// loaded_at is when they were put in force, in this run of the server; absent where there are none.
+	LoadedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=loaded_at,json=loadedAt,proto3" json:"loaded_at,omitempty"`
+	// currency is the ISO 4217 code of every price.
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// count is how many prices match, told or not.
+	Count int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// prices are the highest first; equal ones by SKU and warehouse, then those of shipments by warehouse, service and day.
+	Prices        []*Price `protobuf:"bytes,5,rep,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PricesResponse) Reset() {
+	*x = PricesResponse{}
+	mi := &file_allot_v1_network_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PricesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PricesResponse) ProtoMessage() {}
+
+func (x *PricesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_network_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PricesResponse.ProtoReflect.Descriptor instead.
+func (*PricesResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_network_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PricesResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *PricesResponse) GetLoadedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LoadedAt
+	}
+	return nil
+}
+
+func (x *PricesResponse) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PricesResponse) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *PricesResponse) GetPrices() []*Price {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+// Price is what decisions add for using up what later orders may need: a unit of stock, or a shipment on a day with a
+// capacity.
+type Price struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// warehouse is where.
+	Warehouse string `protobuf:"bytes,1,opt,name=warehouse,proto3" json:"warehouse,omitempty"`
+	// sku is of a unit of what. Empty: the price is of a shipment from the warehouse.
+	Sku string `protobuf:"bytes,2,opt,name=sku,proto3" json:"sku,omitempty"`
+	// service is by what a shipment goes. Empty: by any.
+	Service string `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
+	// from is the first ship date on which a shipment has the price, yyyy-mm-dd. Empty: every day has it.
+	From string `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	// until is the last such date.
+	Until string `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
+	// price_micros is how much, in millionths of the currency.
+	PriceMicros   int64 `protobuf:"varint,6,opt,name=price_micros,json=priceMicros,proto3" json:"price_micros,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Price) Reset() {
+	*x = Price{}
+	mi := &file_allot_v1_network_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Price) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Price) ProtoMessage() {}
+
+func (x *Price) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_network_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Price.ProtoReflect.Descriptor instead.
+func (*Price) Descriptor() ([]byte, []int) {
+	return file_allot_v1_network_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Price) GetWarehouse() string {
+	if x != nil {
+		return x.Warehouse
+	}
+	return ""
+}
+
+func (x *Price) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *Price) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Price) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Price) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
+func (x *Price) GetPriceMicros() int64 {
+	if x != nil {
+		return x.PriceMicros
+	}
+	return 0
+}
+
 var File_allot_v1_network_proto protoreflect.FileDescriptor
 
 const file_allot_v1_network_proto_rawDesc = "" +
@@ -607,11 +863,34 @@ const file_allot_v1_network_proto_rawDesc = "" +
 	"\x0eCurrentRequest\"~\n" +
 	"\x0fCurrentResponse\x122\n" +
 	"\anetwork\x18\x01 \x01(\v2\x18.allot.v1.NetworkSummaryR\anetwork\x127\n" +
-	"\tloaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt2\xcb\x01\n" +
+	"\tloaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\"\xc8\x01\n" +
+	"\rPricesRequest\x12%\n" +
+	"\x04skus\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01(\x80\x01R\x04skus\x122\n" +
+	"\n" +
+	"warehouses\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01(\x80\x01R\n" +
+	"warehouses\x12\x1c\n" +
+	"\x03top\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00R\x03top\x12\x1b\n" +
+	"\x04skip\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x04skip\x12!\n" +
+	"\aversion\x18\x05 \x01(\tB\a\xbaH\x04r\x02(@R\aversion\"\xbe\x01\n" +
+	"\x0ePricesResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x127\n" +
+	"\tloaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\x12'\n" +
+	"\x06prices\x18\x05 \x03(\v2\x0f.allot.v1.PriceR\x06prices\"\x9e\x01\n" +
+	"\x05Price\x12\x1c\n" +
+	"\twarehouse\x18\x01 \x01(\tR\twarehouse\x12\x10\n" +
+	"\x03sku\x18\x02 \x01(\tR\x03sku\x12\x18\n" +
+	"\aservice\x18\x03 \x01(\tR\aservice\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\tR\x04from\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\tR\x05until\x12!\n" +
+	"\fprice_micros\x18\x06 \x01(\x03R\vpriceMicros2\x8d\x02\n" +
 	"\x0eNetworkService\x12=\n" +
 	"\x05Check\x12\x16.allot.v1.CheckRequest\x1a\x17.allot.v1.CheckResponse\"\x03\x90\x02\x01\x125\n" +
 	"\x04Load\x12\x15.allot.v1.LoadRequest\x1a\x16.allot.v1.LoadResponse\x12C\n" +
-	"\aCurrent\x12\x18.allot.v1.CurrentRequest\x1a\x19.allot.v1.CurrentResponse\"\x03\x90\x02\x01B4Z2github.com/allot-engine/allot/api/allot/v1;allotv1b\x06proto3"
+	"\aCurrent\x12\x18.allot.v1.CurrentRequest\x1a\x19.allot.v1.CurrentResponse\"\x03\x90\x02\x01\x12@\n" +
+	"\x06Prices\x12\x17.allot.v1.PricesRequest\x1a\x18.allot.v1.PricesResponse\"\x03\x90\x02\x01B4Z2github.com/allot-engine/allot/api/allot/v1;allotv1b\x06proto3"
 
 var (
 	file_allot_v1_network_proto_rawDescOnce sync.Once
@@ -625,7 +904,7 @@ func file_allot_v1_network_proto_rawDescGZIP() []byte {
 	return file_allot_v1_network_proto_rawDescData
 }
 
-var file_allot_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_allot_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_allot_v1_network_proto_goTypes = []any{
 	(*NetworkFile)(nil),           // 0: allot.v1.NetworkFile
 	(*Fault)(nil),                 // 1: allot.v1.Fault
@@ -636,7 +915,10 @@ var file_allot_v1_network_proto_goTypes = []any{
 	(*LoadResponse)(nil),          // 6: allot.v1.LoadResponse
 	(*CurrentRequest)(nil),        // 7: allot.v1.CurrentRequest
 	(*CurrentResponse)(nil),       // 8: allot.v1.CurrentResponse
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*PricesRequest)(nil),         // 9: allot.v1.PricesRequest
+	(*PricesResponse)(nil),        // 10: allot.v1.PricesResponse
+	(*Price)(nil),                 // 11: allot.v1.Price
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_allot_v1_network_proto_depIdxs = []int32{
 	0,  // 0: allot.v1.CheckRequest.files:type_name -> allot.v1.NetworkFile
@@ -645,18 +927,22 @@ var file_allot_v1_network_proto_depIdxs = []int32{
 	0,  // 3: allot.v1.LoadRequest.files:type_name -> allot.v1.NetworkFile
 	2,  // 4: allot.v1.LoadResponse.network:type_name -> allot.v1.NetworkSummary
 	2,  // 5: allot.v1.CurrentResponse.network:type_name -> allot.v1.NetworkSummary
-	9,  // 6: allot.v1.CurrentResponse.loaded_at:type_name -> google.protobuf.Timestamp
-	3,  // 7: allot.v1.NetworkService.Check:input_type -> allot.v1.CheckRequest
-	5,  // 8: allot.v1.NetworkService.Load:input_type -> allot.v1.LoadRequest
-	7,  // 9: allot.v1.NetworkService.Current:input_type -> allot.v1.CurrentRequest
-	4,  // 10: allot.v1.NetworkService.Check:output_type -> allot.v1.CheckResponse
-	6,  // 11: allot.v1.NetworkService.Load:output_type -> allot.v1.LoadResponse
-	8,  // 12: allot.v1.NetworkService.Current:output_type -> allot.v1.CurrentResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	12, // 6: allot.v1.CurrentResponse.loaded_at:type_name -> google.protobuf.Timestamp
+	12, // 7: allot.v1.PricesResponse.loaded_at:type_name -> google.protobuf.Timestamp
+	11, // 8: allot.v1.PricesResponse.prices:type_name -> allot.v1.Price
+	3,  // 9: allot.v1.NetworkService.Check:input_type -> allot.v1.CheckRequest
+	5,  // 10: allot.v1.NetworkService.Load:input_type -> allot.v1.LoadRequest
+	7,  // 11: allot.v1.NetworkService.Current:input_type -> allot.v1.CurrentRequest
+	9,  // 12: allot.v1.NetworkService.Prices:input_type -> allot.v1.PricesRequest
+	4,  // 13: allot.v1.NetworkService.Check:output_type -> allot.v1.CheckResponse
+	6,  // 14: allot.v1.NetworkService.Load:output_type -> allot.v1.LoadResponse
+	8,  // 15: allot.v1.NetworkService.Current:output_type -> allot.v1.CurrentResponse
+	10, // 16: allot.v1.NetworkService.Prices:output_type -> allot.v1.PricesResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_allot_v1_network_proto_init() }
@@ -670,7 +956,7 @@ func file_allot_v1_network_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_allot_v1_network_proto_rawDesc), len(file_allot_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	NetworkService_Check_FullMethodName   = "/allot.v1.NetworkService/Check"
 	NetworkService_Load_FullMethodName    = "/allot.v1.NetworkService/Load"
 	NetworkService_Current_FullMethodName = "/allot.v1.NetworkService/Current"
+	NetworkService_Prices_FullMethodName  = "/allot.v1.NetworkService/Prices"
 )
 
 // NetworkServiceClient is the client API for NetworkService service.
@@ -39,6 +40,10 @@ type NetworkServiceClient interface {
 	Load(ctx context.Context, in *LoadRequest, opts ...grpc.CallOption) (*LoadResponse, error)
 	// Current tells which network is served.
 	Current(ctx context.Context, in *CurrentRequest, opts ...grpc.CallOption) (*CurrentResponse, error)
+	// Prices tells the prices that look ahead which decisions weigh now, the highest first: those of a unit of a SKU in a
+	// warehouse, and those of a shipment from a warehouse on some days. Where none are in force the version is empty. ABORTED
+	// where the request names a version that is no longer in force: begin again without it.
+	Prices(ctx context.Context, in *PricesRequest, opts ...grpc.CallOption) (*PricesResponse, error)
 }
 
 type networkServiceClient struct {
@@ -79,6 +84,16 @@ func (c *networkServiceClient) Current(ctx context.Context, in *CurrentRequest, 
 	return out, nil
 }
 
+func (c *networkServiceClient) Prices(ctx context.Context, in *PricesRequest, opts ...grpc.CallOption) (*PricesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PricesResponse)
+	err := c.cc.Invoke(ctx, NetworkService_Prices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // NetworkServiceServer is the server API for NetworkService service.
 // All implementations must embed UnimplementedNetworkServiceServer
 // for forward compatibility.
@@ -92,6 +107,10 @@ type NetworkServiceServer interface {
 	Load(context.Context, *LoadRequest) (*LoadResponse, error)
 	// Current tells which network is served.
 	Current(context.Context, *CurrentRequest) (*CurrentResponse, error)
+	// Prices tells the prices that look ahead which decisions weigh now, the highest first: those of a unit of a SKU in a
+	// warehouse, and those of a shipment from a warehouse on some days. Where none are in force the version is empty. ABORTED
+	// where the request names a version that is no longer in force: begin again without it.
+	Prices(context.Context, *PricesRequest) (*PricesResponse, error)
 	mustEmbedUnimplementedNetworkServiceServer()
 }
 
@@ -110,6 +129,9 @@ func (UnimplementedNetworkServiceServer) Load(context.Context, *LoadRequest) (*L
 }
 func (UnimplementedNetworkServiceServer) Current(context.Context, *CurrentRequest) (*CurrentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Current not implemented")
+}
+func (UnimplementedNetworkServiceServer) Prices(context.Context, *PricesRequest) (*PricesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Prices not implemented")
 }
 func (UnimplementedNetworkServiceServer) mustEmbedUnimplementedNetworkServiceServer() {}
 func (UnimplementedNetworkServiceServer) testEmbeddedByValue()                        {}
@@ -186,6 +208,24 @@ func _NetworkService_Current_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NetworkService_Prices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PricesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NetworkServiceServer).Prices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NetworkService_Prices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NetworkServiceServer).Prices(ctx, req.(*PricesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // NetworkService_ServiceDesc is the grpc.ServiceDesc for NetworkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -204,6 +244,10 @@ var NetworkService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Current",
 			Handler:    _NetworkService_Current_Handler,
+		},
+		{
+			MethodName: "Prices",
+			Handler:    _NetworkService_Prices_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -41,6 +41,8 @@ const (
 	NetworkServiceLoadProcedure = "/allot.v1.NetworkService/Load"
 	// NetworkServiceCurrentProcedure is the fully-qualified name of the NetworkService's Current RPC.
 	NetworkServiceCurrentProcedure = "/allot.v1.NetworkService/Current"
+	// NetworkServicePricesProcedure is the fully-qualified name of the NetworkService's Prices RPC.
+	NetworkServicePricesProcedure = "/allot.v1.NetworkService/Prices"
 )
 
 // NetworkServiceClient is a client for the allot.v1.NetworkService service.
@@ -52,6 +54,10 @@ type NetworkServiceClient interface {
 	Load(context.Context, *v1.LoadRequest) (*v1.LoadResponse, error)
 	// Current tells which network is served.
 	Current(context.Context, *v1.CurrentRequest) (*v1.CurrentResponse, error)
+	// Prices tells the prices that look ahead which decisions weigh now, the highest first: those of a unit of a SKU in a
+	// warehouse, and those of a shipment from a warehouse on some days. Where none are in force the version is empty. ABORTED
+	// where the request names a version that is no longer in force: begin again without it.
+	Prices(context.Context, *v1.PricesRequest) (*v1.PricesResponse, error)
 }
 
 // NewNetworkServiceClient constructs a client for the allot.v1.NetworkService service. By default,
@@ -85,6 +91,13 @@ func NewNetworkServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		prices: connect.NewClient[v1.PricesRequest, v1.PricesResponse](
+			httpClient,
+			baseURL+NetworkServicePricesProcedure,
+			connect.WithSchema(networkServiceMethods.ByName("Prices")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -93,6 +106,7 @@ type networkServiceClient struct {
 	check   *connect.Client[v1.CheckRequest, v1.CheckResponse]
 	load    *connect.Client[v1.LoadRequest, v1.LoadResponse]
 	current *connect.Client[v1.CurrentRequest, v1.CurrentResponse]
+	prices  *connect.Client[v1.PricesRequest, v1.PricesResponse]
 }
 
 // Check calls allot.v1.NetworkService.Check.
@@ -122,6 +136,15 @@ func (c *networkServiceClient) Current(ctx context.Context, req *v1.CurrentReque
 	return nil, err
 }
 
+// Prices calls allot.v1.NetworkService.Prices.
+func (c *networkServiceClient) Prices(ctx context.Context, req *v1.PricesRequest) (*v1.PricesResponse, error) {
+	response, err := c.prices.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // NetworkServiceHandler is an implementation of the allot.v1.NetworkService service.
 type NetworkServiceHandler interface {
 	// Check reads a network whole and lists everything that is wrong with it. Nothing changes.
@@ -131,6 +154,10 @@ type NetworkServiceHandler interface {
 	Load(context.Context, *v1.LoadRequest) (*v1.LoadResponse, error)
 	// Current tells which network is served.
 	Current(context.Context, *v1.CurrentRequest) (*v1.CurrentResponse, error)
+	// Prices tells the prices that look ahead which decisions weigh now, the highest first: those of a unit of a SKU in a
+	// warehouse, and those of a shipment from a warehouse on some days. Where none are in force the version is empty. ABORTED
+	// where the request names a version that is no longer in force: begin again without it.
+	Prices(context.Context, *v1.PricesRequest) (*v1.PricesResponse, error)
 }
 
 // NewNetworkServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -160,6 +187,13 @@ func NewNetworkServiceHandler(svc NetworkServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	networkServicePricesHandler := connect.NewUnaryHandlerSimple(
+		NetworkServicePricesProcedure,
+		svc.Prices,
+		connect.WithSchema(networkServiceMethods.ByName("Prices")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/allot.v1.NetworkService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case NetworkServiceCheckProcedure:
@@ -168,6 +202,8 @@ func NewNetworkServiceHandler(svc NetworkServiceHandler, opts ...connect.Handler
 			networkServiceLoadHandler.ServeHTTP(w, r)
 		case NetworkServiceCurrentProcedure:
 			networkServiceCurrentHandler.ServeHTTP(w, r)
+		case NetworkServicePricesProcedure:
+			networkServicePricesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -187,4 +223,8 @@ func (UnimplementedNetworkServiceHandler) Load(context.Context, *v1.LoadRequest)
 
 func (UnimplementedNetworkServiceHandler) Current(context.Context, *v1.CurrentRequest) (*v1.CurrentResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.NetworkService.Current is not implemented"))
+}
+
+func (UnimplementedNetworkServiceHandler) Prices(context.Context, *v1.PricesRequest) (*v1.PricesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.NetworkService.Prices is not implemented"))
 }
