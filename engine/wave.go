@@ -22,7 +22,7 @@ type WaveOptions struct {
 	Iterations int         // price steps; 0 takes wave.DefaultIterations, four times as many where every order is one line
 	Rounds     int         // rounds of improvement; 0 takes wave.DefaultRounds, more for small waves and fewer for great ones; negative none
 	Seed       uint64      // of the choice of what to improve
-	Stop       func() bool // asked now and then, by one goroutine or several; once true the best so far is returned. nil: never
+	Stop       func() bool // asked now and then, by one goroutine or several, until it is true; then the best so far is returned. nil: never
 
 	// Unfilled is what it costs to leave an order unfilled, each unit its share; 0 to MaxUnfilled. 0 takes so much that
 	// no order is left to make others cheaper: five times what it would cost alone, or what 95 % of all would if that is
@@ -52,6 +52,7 @@ type Wave struct {
 	Offers     int64 // shipments priced that an optimum may use
 	Groups     int64 // groups of orders improved exactly
 	Stopped    bool  // WaveOptions.Stop ended it
+	InTurn     bool  // WaveOptions.Stop ended it before there were plans that weigh orders against one another
 }
 
 // DecideWave decides many orders at once: they contend for stock and for the capacity of days, and one order's best
@@ -78,6 +79,11 @@ type Wave struct {
 //
 // The prices of the stock view are costs like any other, and weigh against Unfilled too.
 //
+// However early Stop ends it, every order is looked at alone and then decided, in the order given, on what those before it
+// leave: some 0.2 ms of a processor for each. That is what is answered where no plans were found that weigh orders against
+// one another, which is so until a sixteenth of the price steps are done. The bound is then what was proven by then, or what the
+// orders cost at least alone, if that is more.
+//
 // The error is a *faults.Error that lists everything malformed about all orders, each field behind its order's position:
 // orders[3].lines[0].sku. Stock and capacity are read once, in the beginning. The answer depends on the arguments alone,
 // unless Stop ended it early. It panics where Unfilled is out of range.
@@ -88,6 +94,7 @@ func (e *Engine) DecideWave(stock *StockView, orders []Order, now units.Instant,
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
+	opt.Stop = latch(opt.Stop)
 	r := &waveRun{e: e, stock: stock, asked: orders, now: now, opt: opt, orders: make([]waveOrder, len(orders))}
 	r.seats = newSeats(e, 4*opt.Workers, opt.Stop)
 	if err := r.resolveAll(); err != nil {
@@ -106,6 +113,20 @@ func (e *Engine) DecideWave(stock *StockView, orders []Order, now units.Instant,
 	return w, nil
 }
 
+// latch returns a stop that goroutines may ask at once, and that asks no more once it was told to stop.
+func latch(stop func() bool) func() bool {
+	if stop == nil {
+		return nil
+	}
+	var yes atomic.Bool
+	return func() bool {
+		if !yes.Load() && stop() {
+			yes.Store(true)
+		}
+		return yes.Load()
+	}
+}
+
 // waveRun is one call of DecideWave.
 type waveRun struct {
 	e      *Engine
@@ -122,6 +143,7 @@ type waveRun struct {
 	problem wave.Problem
 	limiter limiter
 	cut     bool  // Stop ended the last improvement
+	inTurn  bool  // Stop ended the solver before it had plans
 	waits   int64 // days between the first ship date and the last one of the wave
 }
 
@@ -133,6 +155,8 @@ type waveOrder struct {
 	outcome  Outcome
 	cost     units.Money // of its best plan, where whole
 	proof    Certificate // of it
+	ever     units.Money // what filling it whole costs at least, on whatever days it leaves
+	least    units.Money // what filling any part of it costs at least
 	unfilled units.Money // leaving it costs so much
 	lost     units.Money // the part of it for what is not to be filled
 }
@@ -184,7 +208,7 @@ func (r *waveRun) resolveAll() error {
 	r.parallel(func(worker, o int) {
 		s := r.seats.take(o)
 		defer r.seats.give(s)
-		s.order = -1
+		s.order, s.asked = -1, 0
 		if bad[o] = s.sc.resolve(r.stock, &r.asked[o], r.now); bad[o] == nil {
 			s.sc.lookAlone(&r.orders[o], &decisions[worker])
 			s.sc.addUsers(r.orders[o].items, users[worker])
@@ -221,7 +245,9 @@ func (sc *Scratch) lookAlone(o *waveOrder, d *Decision) {
 	d.reset()
 	sc.start()
 	sc.late = sc.mayBeLate()
-	if sc.search(d, policy.MaxShipments) {
+	found := sc.search(d, policy.MaxShipments)
+	o.ever, o.least = sc.leastEver()
+	if found {
 		o.whole, o.outcome = true, Planned
 		o.cost, o.proof = d.Cost, d.Certificate
 		return
@@ -243,6 +269,21 @@ func (sc *Scratch) lookAlone(o *waveOrder, d *Decision) {
 	if less {
 		o.fill = fill
 	}
+}
+
+// leastEver returns what any plan for all items of the order that is searched costs at least, on whatever days it leaves, and
+// what one for a part of them does.
+func (sc *Scratch) leastEver() (whole, part units.Money) {
+	at := sc.speed * tiers
+	floor := func(tier int) units.Money {
+		return min(unreachable, sc.row.money(sc.row.floors[at+tier])+sc.row.handling)
+	}
+	whole = floor(sc.whole.tier) + sc.whole.cartons
+	if policy := &sc.e.snap.Policy; policy.MaxShipments > 1 && sc.pieces() > 1 {
+		heavy, light := sc.extremes()
+		whole = min(whole, floor(heavy)+floor(light)+policy.SplitCost)
+	}
+	return whole, floor(0)
 }
 
 // addUsers counts the order that is resolved as one that each warehouse with some of it may ship.
@@ -407,6 +448,7 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 		Decisions: make([]Decision, len(r.orders)), Exhausted: make([]Constraint, len(r.orders)),
 		Bound: units.Money(result.Bound), Iterations: result.Iterations, Offers: result.Offers, Groups: result.Groups,
 	}
+	r.inTurn = result.Unplanned
 	made := make([]verdict, len(r.orders))
 	r.parallel(func(_, o int) {
 		s := r.seats.take(o)
@@ -415,11 +457,13 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 		for _, l := range result.Plans[o].Unfilled {
 			made[o].unfilled += units.Money(r.problem.Orders[o].Lines[l].Unfilled)
 		}
-		if r.sit(s, o); len(result.Plans[o].Shipments) > 0 {
+		if len(result.Plans[o].Shipments) > 0 {
+			r.sit(s, o)
 			r.plan(&made[o].decision, s, o, &result.Plans[o])
 		}
 	})
 	made = r.polish(made)
+	w.InTurn = r.inTurn
 	w.Stopped = result.Stopped || r.cut || slices.ContainsFunc(r.orders, func(o waveOrder) bool { return o.proof.Stopped })
 	left := r.leavings(made)
 	r.parallel(func(_, o int) {
@@ -460,22 +504,34 @@ func (r *waveRun) write(result *wave.Result) *Wave {
 	return w
 }
 
-// boundApart returns what all orders cost at least if none takes anything from another, by the proofs of their own searches.
-// Of large orders these know more than the wave's solver. Nothing is known where parts may be left, or where orders may wait
-// for cheaper days than they have alone.
+// boundApart returns what all orders cost at least if none takes anything from another, what nobody can fill aside: by the
+// proofs of their own searches, and by the floors of the place where they may wait for cheaper days than they have alone. Of
+// large orders these know more than the wave's solver, and where it was stopped early they are all that is known.
 func (r *waveRun) boundApart() units.Money {
-	if r.e.snap.Policy.Partial == network.PartialFill || r.waits > 0 {
-		return 0
-	}
 	sum := units.Money(0)
 	for o := range r.orders {
 		of := &r.orders[o]
+		least := units.Money(0) // no plan costs less
 		switch {
+		case of.whole && r.waits > 0:
+			least = min(of.ever, of.proof.Bound)
 		case of.whole:
-			sum += min(of.proof.Bound, of.unfilled)
+			least = of.proof.Bound
 		case of.proof.Status == Infeasible:
-			sum += of.unfilled
+			least = of.unfilled
 		}
+		if r.e.snap.Policy.Partial == network.PartialFill {
+			part := of.least
+			if of.whole {
+				share := of.unfilled // what leaving a line costs at least
+				for _, l := range r.problem.Orders[o].Lines {
+					share = min(share, units.Money(l.Unfilled))
+				}
+				part += share
+			}
+			least = min(least, part)
+		}
+		sum += min(least, of.unfilled-of.lost)
 	}
 	return sum
 }
@@ -534,7 +590,7 @@ func (r *waveRun) none(tried *Wave) *Wave {
 	w := &Wave{Decisions: make([]Decision, len(r.orders)), Exhausted: make([]Constraint, len(r.orders)), Status: Infeasible}
 	if tried != nil {
 		w.Status, w.Exhausted = Bounded, tried.Exhausted
-		w.Iterations, w.Offers, w.Groups, w.Stopped = tried.Iterations, tried.Offers, tried.Groups, tried.Stopped
+		w.Iterations, w.Offers, w.Groups, w.Stopped, w.InTurn = tried.Iterations, tried.Offers, tried.Groups, tried.Stopped, tried.InTurn
 	}
 	w.Unfilled = len(r.orders)
 	for o := range w.Decisions {

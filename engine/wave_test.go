@@ -207,6 +207,21 @@ func (r rooms) ServiceLeft(w, s int32, ship units.Date) int32 {
 	return rand.New(rand.NewPCG(r.seed+uint64(w)<<8+uint64(s)<<20, uint64(ship))).Int32N(3)
 }
 
+// tinyWave draws orders of a tiny world for the n-th wave.
+func tinyWave(w *enginetest.World, rng *rand.Rand, capacity bool, n int) (orders []engine.Order, now units.Instant) {
+	for range 2 + rng.IntN(3) {
+		o, at := w.Order(rng, 300_000+n*7_919%2_000_000) // after the week in which fuel changes
+		if o.Promise.Date == 0 && capacity {             // else days go on until the horizon
+			o.Promise.Date = units.Date(int64(at)/86_400) + 5
+		}
+		if len(o.Lines) == 2 && o.Lines[0].SKU == o.Lines[1].SKU {
+			o.Lines = o.Lines[:1]
+		}
+		orders, now = append(orders, o), at
+	}
+	return orders, now
+}
+
 func TestDecideWaveMatchesBruteForce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -235,18 +250,7 @@ func TestDecideWaveMatchesBruteForce(t *testing.T) {
 			if cfg.Capacity {
 				w.Stock.Capacity = rooms{seed + uint64(n)}
 			}
-			var orders []engine.Order
-			var now units.Instant
-			for range 2 + rng.IntN(3) {
-				o, at := w.Order(rng, 300_000+n*7_919%2_000_000) // after the week in which fuel changes
-				if o.Promise.Date == 0 && cfg.Capacity {         // else days go on until the horizon
-					o.Promise.Date = units.Date(int64(at)/86_400) + 5
-				}
-				if len(o.Lines) == 2 && o.Lines[0].SKU == o.Lines[1].SKU {
-					o.Lines = o.Lines[:1]
-				}
-				orders, now = append(orders, o), at
-			}
+			orders, now := tinyWave(w, rng, cfg.Capacity, n)
 			opt := engine.WaveOptions{Unfilled: 60 * units.Currency, Seed: seed, Workers: 1 + n%2}
 			if n%4 == 3 {
 				opt.Unfilled = 9 * units.Currency // now and then less than filling it

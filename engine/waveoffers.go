@@ -174,11 +174,16 @@ func (sc *Scratch) waveOffers(dst []waveOffer, c *content, site *waveSite) []wav
 	return dst
 }
 
+// patience is how many questions to Stop the search for an order of a wave goes on for in any case: an ordinary order is
+// through by then, and where a wave is stopped early that is all that is done for it.
+const patience = 32
+
 // A seat is the working memory in which one order of a wave is resolved.
 type seat struct {
 	sc     *Scratch
 	order  int // -1: none
 	used   uint64
+	asked  int // by the search for the order at hand
 	offers []waveOffer
 }
 
@@ -193,9 +198,14 @@ type seats struct {
 func newSeats(e *Engine, n int, stop func() bool) *seats {
 	s := &seats{}
 	for range n {
-		sc := e.NewScratch()
-		sc.Stop = stop
-		s.free = append(s.free, &seat{sc: sc, order: -1})
+		made := &seat{sc: e.NewScratch(), order: -1}
+		if stop != nil {
+			made.sc.Stop = func() bool {
+				made.asked++
+				return made.asked > patience && stop()
+			}
+		}
+		s.free = append(s.free, made)
 	}
 	return s
 }

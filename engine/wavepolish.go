@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
+	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -23,9 +25,10 @@ type dayTaken struct {
 	ship               units.Date
 }
 
-// leftover returns what there is before anything is decided, of the SKUs of the wave; nil where copying it takes too much.
+// leftover returns what there is before anything is decided, of the SKUs of the wave; nil where copying it takes too much,
+// unless nothing else would decide the orders.
 func (r *waveRun) leftover() *leftover {
-	if len(r.stock.Available) > maxLeftover {
+	if len(r.stock.Available) > maxLeftover && !r.inTurn {
 		return nil
 	}
 	l := &leftover{e: r.e, from: r.stock, taken: map[dayTaken]int32{}}
@@ -82,11 +85,12 @@ func (v *verdict) cost() units.Money { return v.decision.Cost + v.unfilled }
 
 // polish gives each order in turn the cheapest plan that the others leave room for, by the search that a single decision
 // makes: it knows of plans that the wave's solver has not met, of large orders above all. It starts from the better of what
-// the solver found and of what the orders would get one after the other, so that a wave never costs more than that.
+// the solver found and of what the orders would get one after the other, so that a wave never costs more than that. Where
+// the solver has no plans the orders get what they would get so, whatever Stop says.
 func (r *waveRun) polish(made []verdict) []verdict {
 	const passes = 3
 	left := r.leftover()
-	if left == nil || r.stopped() {
+	if left == nil || r.stopped() && !r.inTurn {
 		return made
 	}
 	s := r.seats.take(-1)
@@ -96,7 +100,9 @@ func (r *waveRun) polish(made []verdict) []verdict {
 	var cost, costInTurn units.Money
 	for o := range inTurn {
 		inTurn[o].unfilled = r.orders[o].unfilled
-		r.better(s.sc, left, o, &inTurn[o])
+		if !r.better(s, left, o, &inTurn[o]) && r.inTurn && r.e.snap.Policy.Partial == network.PartialFill {
+			r.part(s, left, o, &inTurn[o])
+		}
 		cost, costInTurn = cost+made[o].cost(), costInTurn+inTurn[o].cost()
 	}
 	if costInTurn < cost {
@@ -115,7 +121,7 @@ func (r *waveRun) polish(made []verdict) []verdict {
 			}
 			if of := &r.orders[o]; of.whole && made[o].cost() > of.proof.Bound {
 				left.take(&made[o].decision, -1)
-				improved = r.better(s.sc, left, o, &made[o]) || improved
+				improved = r.better(s, left, o, &made[o]) || improved
 			}
 		}
 		if !improved {
@@ -127,16 +133,12 @@ func (r *waveRun) polish(made []verdict) []verdict {
 
 // better puts in the place of an order's verdict, whose takings are given back, what it can best have now if that is better,
 // and takes what it needs.
-func (r *waveRun) better(sc *Scratch, left *leftover, o int, v *verdict) (found bool) {
+func (r *waveRun) better(s *seat, left *leftover, o int, v *verdict) (found bool) {
 	defer func() { left.take(&v.decision, 1) }()
 	if !r.orders[o].whole {
 		return false
 	}
-	if err := sc.resolve(&left.view, &r.asked[o], r.now); err != nil {
-		panic("engine: an order of a wave changed while it was decided: " + err.Error())
-	}
-	sc.start()
-	sc.late = sc.mayBeLate()
+	sc := r.again(s, left, o)
 	var d Decision
 	if !sc.search(&d, r.e.snap.Policy.MaxShipments) || d.Cost >= v.cost() {
 		return false
@@ -144,6 +146,62 @@ func (r *waveRun) better(sc *Scratch, left *leftover, o int, v *verdict) (found 
 	d.Certificate = r.certificate(sc, o, d.Cost)
 	*v = verdict{decision: d}
 	return true
+}
+
+// again makes ready to search an order on the leftover.
+func (r *waveRun) again(s *seat, left *leftover, o int) *Scratch {
+	sc := s.sc
+	s.asked = 0
+	if err := sc.resolve(&left.view, &r.asked[o], r.now); err != nil {
+		panic("engine: an order of a wave changed while it was decided: " + err.Error())
+	}
+	sc.start()
+	sc.late = sc.mayBeLate()
+	return sc
+}
+
+// part fills of an order that is left the lines that the leftover has, all or as many as go together, those first that cost
+// most to leave, and takes what that needs. It does not if leaving the order costs less.
+func (r *waveRun) part(s *seat, left *leftover, o int, v *verdict) {
+	of := &r.orders[o]
+	sc := r.again(s, left, o)
+	sc.begin()
+	lines, goal := r.problem.Orders[o].Lines, of.goal()
+	var fill []int // lines, those that cost least to leave last
+	for l, it := range goal {
+		if sc.obtainable(it) >= it.Quantity {
+			fill = append(fill, l)
+		}
+	}
+	slices.SortStableFunc(fill, func(a, b int) int { return cmp.Compare(lines[b].Unfilled, lines[a].Unfilled) })
+	for ; len(fill) > 0; fill = fill[:len(fill)-1] {
+		made, filled := verdict{unfilled: v.unfilled}, make([]int32, len(goal))
+		sc.items = sc.items[:0]
+		for l, it := range goal {
+			if slices.Contains(fill, l) {
+				sc.items = append(sc.items, it)
+				filled[l] = it.Quantity
+				made.unfilled -= units.Money(lines[l].Unfilled)
+			}
+		}
+		d := &made.decision
+		if !sc.search(d, r.e.snap.Policy.MaxShipments) {
+			continue
+		}
+		if made.cost() >= v.cost() {
+			return
+		}
+		for l, it := range of.items {
+			if n := it.Quantity - filled[l]; n > 0 {
+				d.Unfilled = append(d.Unfilled, Item{SKU: it.SKU, Quantity: n})
+			}
+		}
+		d.Certificate = of.alone() // what a plan for a part costs at least alone was not worked out
+		d.Certificate.Bound, d.Certificate.Gap = 0, d.Cost
+		*v = made
+		left.take(d, 1)
+		return
+	}
 }
 
 // stopped asks Stop, and remembers a yes.

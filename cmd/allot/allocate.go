@@ -50,7 +50,8 @@ costs less; the gap is what the cost may be above the best. Orders may wait for 
 late at the policy's late_cost a day where it allows that. An order that is refused for what the others took says so
 ("exhausted": no_stock, warehouse_full or service_full). Leaving an order costs what --unfilled says; without it so much that none
 is left to make others cheaper. The last line of JSON is {"wave": ...}: orders, filled, costMicros (with unfilledCostMicros),
-lowerBoundMicros, gapMicros, status. 10,000 orders take seconds to a minute; --time-budget ends it earlier with the best so far.
+lowerBoundMicros, gapMicros, status. 10,000 orders take seconds to a minute; --time-budget ends it earlier with the best so far,
+which at first (inTurn) is what orders get one after the other.
 
 All orders are decided as of one moment: now, or what --now says. The same files and the same moment give the same bytes,
 with --joint unless the time budget ended it.

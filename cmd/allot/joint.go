@@ -295,6 +295,7 @@ type waveAnswer struct {
 	PriceSteps         int    `json:"priceSteps"`
 	Offers             int64  `json:"offers"`
 	Stopped            bool   `json:"stopped,omitempty"`
+	InTurn             bool   `json:"inTurn,omitempty"` // stopped so early that orders were decided one after the other
 }
 
 // print prints every decision, and in JSON the wave behind them.
@@ -316,7 +317,7 @@ func (j *jointly) print(filed []*filedOrder, wave *engine.Wave) error {
 	line := waveLine{waveAnswer{
 		Orders: len(filed), Filled: len(filed) - wave.Unfilled, Unfilled: wave.Unfilled, Shipments: j.tally.shipments, Currency: j.snap.Currency,
 		CostMicros: int64(wave.Cost), UnfilledCostMicros: int64(wave.UnfilledCost), LowerBoundMicros: int64(wave.Bound), GapMicros: int64(wave.Gap),
-		Status: wave.Status.String(), PriceSteps: wave.Iterations, Offers: wave.Offers, Stopped: wave.Stopped,
+		Status: wave.Status.String(), PriceSteps: wave.Iterations, Offers: wave.Offers, Stopped: wave.Stopped, InTurn: wave.InTurn,
 	}}
 	return writeLine(j.t.out, line)
 }
@@ -383,6 +384,9 @@ func (j *jointly) summary(wave *engine.Wave, took time.Duration) string {
 	fmt.Fprintf(&b, "; %s, %.1f s", count(wave.Iterations, "price step"), took.Seconds())
 	if wave.Stopped {
 		b.WriteString(", ended by the time budget")
+	}
+	if wave.InTurn {
+		b.WriteString(" before orders were weighed against one another: decided in turn")
 	}
 	return b.String()
 }

@@ -4,19 +4,25 @@ import "math"
 
 // evaluate returns the Lagrangian bound at a price (scaled): what all orders cost with the counters priced, less what
 // the counters are worth. It leaves in use what these plans take. Sums are of integers, so the workers' shares add up
-// to the same in any order.
-func (s *search) evaluate(price, use []int64, nodes int) int64 {
+// to the same in any order. Where it is hasty Stop may end it, and then it knows nothing.
+func (s *search) evaluate(price, use []int64, nodes int, hasty bool) (bound int64, ok bool) {
 	for _, w := range s.workers {
 		w.use = sized(w.use, len(price))
 		w.total = 0
 	}
 	s.parallel(func(w *worker, o int) {
+		if hasty && s.stop() {
+			return
+		}
 		w.total += w.oracle(o, price, nodes)
 		w.spend(&s.orders[o], w.use)
 		if s.counting {
 			s.count(o, w.picks)
 		}
 	})
+	if hasty && s.stopped.Load() {
+		return 0, false
+	}
 	clear(use)
 	var total int64
 	for _, w := range s.workers {
@@ -28,30 +34,36 @@ func (s *search) evaluate(price, use []int64, nodes int) int64 {
 	for c, p := range price {
 		total -= p * s.capacity[c]
 	}
-	return total
+	return total, true
 }
 
 // dual searches the prices that bound best: a subgradient scaled per counter by how much it has varied (as Adam
 // does), with shrinking steps; then the mean of the tail, where the steps only swing around the optimum.
 //
-// Prices are rounded to integers before they are used, so that the bound at them is exact.
-func (s *search) dual() {
-	const nodes = 1 << 9
+// Prices are rounded to integers before they are used, so that the bound at them is exact. It reports whether it went far
+// enough for plans to follow the prices; if not, Stop ended it, and prices that were hardly moved are worth no plans.
+func (s *search) dual() bool {
+	const (
+		nodes  = 1 << 9
+		enough = 16 // after this part of the steps plans by the prices are better than what orders would get in turn
+	)
 	n := len(s.capacity)
 	use := make([]int64, n)
 	whole := make([]int64, n)
 	s.bound = math.MinInt64
-	try := func(price []float64, nodes int) int64 {
+	try := func(price []float64, nodes int) (bound int64, ok bool) {
 		for c, p := range price {
 			whole[c] = int64(math.Round(p))
 		}
-		bound := s.evaluate(whole, use, nodes)
+		if bound, ok = s.evaluate(whole, use, nodes, true); !ok {
+			return 0, false
+		}
 		if bound > s.bound {
 			s.bound = bound
 			copy(s.price, whole)
 		}
 		s.iterations++
-		return bound
+		return bound, true
 	}
 	price, mean := make([]float64, n), make([]float64, n)
 	s.begin(price)
@@ -59,10 +71,14 @@ func (s *search) dual() {
 		whole[c] = int64(math.Round(p))
 	}
 	s.widen(whole)
-	first := try(price, nodes)
+	first, ok := try(price, nodes)
+	if !ok {
+		s.bound = 0
+		return false
+	}
 	if n == 0 || len(s.orders) == 0 {
 		s.prove(use)
-		return
+		return true
 	}
 	const (
 		slow, fast = 0.9, 0.999
@@ -82,7 +98,16 @@ func (s *search) dual() {
 	tail := 0
 	s.often = make([][]seen, len(s.orders))
 	last := s.opt.Iterations
-	for i := 1; i <= last && !s.stop(); i++ {
+	for i := 1; i <= last; i++ {
+		if s.stop() {
+			if i > last/enough {
+				break
+			}
+			if s.large {
+				s.prove(use)
+			}
+			return false
+		}
 		if i%(last/6+1) == 0 {
 			s.widen(whole)
 		}
@@ -96,8 +121,12 @@ func (s *search) dual() {
 			price[c] = min(s.dearest, max(0, price[c]+(step+grow*price[c])*(momentum[c]/a)/(math.Sqrt(spread[c]/b)+1e-9)))
 		}
 		s.counting = i > last/4
-		try(price, nodes)
+		_, ok := try(price, nodes)
 		s.counting = false
+		if !ok {
+			i-- // asked again, it says where that leaves the search
+			continue
+		}
 		if i > last*4/5 {
 			tail++
 			for c := range mean {
@@ -108,7 +137,10 @@ func (s *search) dual() {
 	if tail > 0 {
 		try(mean, nodes)
 	}
-	s.prove(use)
+	if s.large || !s.stopped.Load() {
+		s.prove(use)
+	}
+	return true
 }
 
 // prove makes the bound valid: with large orders what stands in for them bounds nothing, and an exact search that was
@@ -118,7 +150,7 @@ func (s *search) prove(use []int64) {
 	for _, w := range s.workers {
 		w.proving = true
 	}
-	bound := s.evaluate(s.price, use, nodes)
+	bound, _ := s.evaluate(s.price, use, nodes, false)
 	for _, w := range s.workers {
 		w.proving = false
 	}

@@ -43,7 +43,7 @@ func (w *worker) splitLarge(o int, price, room []int64) (bound int64, at int) {
 		return prices[c], true
 	}
 	// The last warehouse leaves lines unfilled.
-	q := solver.Problem{Warehouses: p.Warehouses + 1, Lines: n, MaxStates: 1 << 16}
+	q := solver.Problem{Warehouses: p.Warehouses + 1, Lines: n, MaxStates: 1 << 16, Stop: s.stop}
 	if order.Whole {
 		q.Warehouses--
 	}
@@ -268,7 +268,7 @@ func (w *worker) poolLarge(o int) {
 func (s *search) widen(price []int64) {
 	if s.large {
 		s.parallel(func(w *worker, o int) {
-			if s.orders[o].large {
+			if s.orders[o].large && !s.stop() {
 				w.splitLarge(o, price, nil)
 			}
 		})

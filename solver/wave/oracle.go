@@ -16,6 +16,7 @@ type worker struct {
 	found        []found
 	top, digits  []int32
 	take         []int32
+	asked        uint32 // contents
 	offered      []Offer
 	full         []bool
 	scratch      solver.Scratch

@@ -64,6 +64,9 @@ type grid struct {
 	shift  []uint8  // [line]
 }
 
+// often is how many contents a worker asks for between two questions to Options.Stop.
+const often = 256
+
 // Ceilings on the exact oracle of one order; beyond them it is large.
 const (
 	maxStates  = 1 << 12
@@ -124,8 +127,8 @@ func (s *search) parallel(work func(w *worker, order int)) {
 	wg.Wait()
 }
 
-// prepare enumerates the offers of all orders, finds the contended counters, and drops the others.
-func (s *search) prepare() {
+// prepare enumerates the offers of all orders, finds the contended counters, and drops the others. It reports whether it could.
+func (s *search) prepare() bool {
 	p := s.p
 	s.orders = make([]prepared, len(p.Orders))
 	counters := len(p.Stock) + len(p.Limits)
@@ -134,7 +137,14 @@ func (s *search) prepare() {
 		w.demand = make([]int64, counters)
 		w.most = make([]int64, counters)
 	}
-	s.parallel(func(w *worker, o int) { w.enumerate(o, &grids) })
+	s.parallel(func(w *worker, o int) {
+		if !s.stop() {
+			w.enumerate(o, &grids)
+		}
+	})
+	if s.stopped.Load() {
+		return false
+	}
 	demand := make([]int64, counters)
 	var most uint64
 	for _, w := range s.workers {
@@ -175,6 +185,7 @@ func (s *search) prepare() {
 		s.shift-- // else no price could reach what leaving an order costs, and the bound would stay below it
 	}
 	s.dearest = min(float64(dearest)*float64(int64(1)<<s.shift), (1<<60)/total)
+	return true
 }
 
 type gridCache struct {
@@ -229,7 +240,7 @@ func (w *worker) enumerate(o int, grids *gridCache) {
 	}
 	r.grid = grids.get(top, unit)
 	w.found = w.found[:0]
-	for wh := range s.p.Warehouses {
+	for wh := 0; wh < s.p.Warehouses && !s.stopped.Load(); wh++ {
 		w.warehouse(o, wh)
 	}
 	slices.SortStableFunc(w.found, func(a, b found) int {
@@ -311,6 +322,9 @@ func (w *worker) warehouse(o, wh int) {
 	}
 	w.touched = w.touched[:0]
 	for range count - 1 {
+		if w.asked++; w.asked%often == 0 && s.stop() {
+			return
+		}
 		for l := 0; ; l++ {
 			if w.digits[l] < w.top[l] {
 				w.digits[l]++

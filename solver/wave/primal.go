@@ -37,6 +37,19 @@ func (s *search) primal() {
 	s.restart()
 }
 
+// leaveAll makes the decision that needs no plans.
+func (s *search) leaveAll() {
+	s.empty = true
+	s.pools, s.chosen = make([][]choice, len(s.orders)), make([]int32, len(s.orders))
+	for o := range s.orders {
+		var nothing int64
+		for _, l := range s.p.Orders[o].Lines {
+			nothing += l.Unfilled
+		}
+		s.pools[o] = []choice{{cost: nothing}}
+	}
+}
+
 // restart tries small waves again from other first decisions: there a single order that found no room counts for much,
 // and where it went wrong at first the improvement seldom mends it.
 func (s *search) restart() {
@@ -245,7 +258,7 @@ func (s *search) chains(heat int64) {
 	}
 	limit := func(o int32) int { return nodes * int(1+min(more, more*s.regret(o)/s.push)) }
 	s.parallel(func(w *worker, o int) {
-		if len(s.pools[o]) > 1 && !s.stopped {
+		if len(s.pools[o]) > 1 && !s.stopped.Load() {
 			found[o] = w.chain.from(int32(o), limit(int32(o)))
 			value[o] = w.chain.value
 		}
@@ -506,7 +519,7 @@ func (s *search) regroup(heat int64) {
 	seed := s.rng.Uint64()
 	var next atomic.Int64
 	run := func(w *worker) {
-		for !s.stopped {
+		for !s.stopped.Load() {
 			g := int(next.Add(1)) - 1
 			if g >= len(groups) {
 				return
@@ -529,7 +542,7 @@ func (s *search) regroup(heat int64) {
 // result writes out the decision.
 func (s *search) result() Result {
 	r := Result{
-		Bound: s.wholeBound(), Iterations: s.iterations, Groups: s.groups, Stopped: s.stopped,
+		Bound: s.wholeBound(), Iterations: s.iterations, Groups: s.groups, Stopped: s.stopped.Load(), Unplanned: s.empty,
 		Prices: Prices{Stock: make([]float64, len(s.p.Stock)), Limits: make([]float64, len(s.p.Limits))},
 		Plans:  make([]Plan, len(s.orders)),
 	}

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
+	"sync"
+	"sync/atomic"
 )
 
 // CostLimit is the exclusive limit on the size of any single cost a caller gives.
@@ -75,7 +77,7 @@ type Options struct {
 	Iterations int         // price steps; 0 takes DefaultIterations
 	Rounds     int         // rounds of improvement; 0 takes DefaultRounds, more for small waves and fewer for great ones; negative none
 	Seed       uint64      // of the choice of groups to improve
-	Stop       func() bool // asked now and then; once true the best so far is returned. nil: never
+	Stop       func() bool // asked now and then, by one goroutine at a time; once true the best so far is returned. nil: never
 	Start      *Prices     // prices to start from, as an earlier wave returned them; nil: none
 }
 
@@ -117,6 +119,10 @@ type Result struct {
 	Offers     int64 // offers enumerated
 	Groups     int64 // groups of orders improved exactly
 	Stopped    bool  // Options.Stop ended the search
+
+	// Unplanned: Options.Stop ended the search before there were plans. All lines are left then, and Bound is what was
+	// proven by then, 0 at first.
+	Unplanned bool
 }
 
 // Optimal reports whether no decision costs less than this one.
@@ -175,9 +181,13 @@ func Solve(p *Problem, opt Options) Result {
 }
 
 func (s *search) run() Result {
-	s.prepare()
-	if !s.solveFlow() {
-		s.dual()
+	switch {
+	case !s.prepare():
+		s.leaveAll()
+	case s.solveFlow():
+	case !s.dual():
+		s.leaveAll()
+	default:
 		s.primal()
 	}
 	return s.result()
@@ -189,7 +199,9 @@ type search struct {
 	opt     Options
 	most    int64 // states of an order that is not large
 	workers []*worker
-	stopped bool
+	stopped atomic.Bool
+	asking  sync.Mutex
+	empty   bool // stopped before there were plans
 
 	orders []prepared
 	// Contended counters, which are the only ones that have a price: stock cells first, then limits.
@@ -232,11 +244,17 @@ func newSearch(p *Problem, opt Options, most int64) *search {
 	return s
 }
 
+// stop asks Stop, and no more once it said yes.
 func (s *search) stop() bool {
-	if !s.stopped && s.opt.Stop != nil && s.opt.Stop() {
-		s.stopped = true
+	if s.opt.Stop == nil || s.stopped.Load() {
+		return s.stopped.Load()
 	}
-	return s.stopped
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	if !s.stopped.Load() && s.opt.Stop() {
+		s.stopped.Store(true)
+	}
+	return s.stopped.Load()
 }
 
 // scale chooses how finely prices divide the unit of costs: as finely as sums of size most allow.
