@@ -223,7 +223,8 @@ func TestRandomOrders(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if sum.split < n/10 || sum.infeasible < n/10 || sum.linear < n/100 || sum.tight == 0 || sum.tight == sum.linear {
+	few := sum.linear < 1000 // so that chance may make them all alike
+	if sum.split < n/10 || sum.infeasible < n/10 || sum.linear < n/100 || !few && (sum.tight == 0 || sum.tight == sum.linear) {
 		t.Error("the random orders no longer cover the outcomes")
 	}
 }

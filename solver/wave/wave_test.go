@@ -222,7 +222,7 @@ func TestCases(t *testing.T) {
 	var sum, worst float64
 	var n int
 	for _, b := range waves {
-		if !long() && len(b.Orders) > 500 {
+		if !long() && len(b.Orders) > 500 || testing.Short() && len(b.Orders) > 40 {
 			continue
 		}
 		p := b.problem(card)
@@ -309,8 +309,11 @@ func TestGrowth(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	stopped := 0
-	for range 4 {
+	stopped, waves := 0, 4
+	if testing.Short() {
+		waves = 1
+	}
+	for range waves {
 		p := smallWave(rng)
 		whole := Solve(p, Options{Workers: 2})
 		for asks := range 30 {
