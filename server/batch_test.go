@@ -376,6 +376,12 @@ func TestBatchStopsInTime(t *testing.T) {
 	if err != nil || !out.GetStopped() || len(out.GetAnswers()) != 40 || out.GetDecided() != 40 || out.GetLowerBoundMicros() > out.GetCostMicros() {
 		t.Errorf("%d decided, stopped %v, %v", out.GetDecided(), out.GetStopped(), err)
 	}
+	fresh, _ := newServer(t, nil)
+	few := batchOf("d", batchAll, orders()[:2]...)
+	few.TimeBudget = durationpb.New(1)
+	if out, err = fresh.AllocateBatch(t.Context(), few); err != nil || !out.GetStopped() || out.GetFilled() != 2 || out.GetIterations() != 0 {
+		t.Errorf("of two that both can have: %d filled, stopped %v after %d price steps, %v", out.GetFilled(), out.GetStopped(), out.GetIterations(), err)
+	}
 	request = batchOf("c", batchEach, orders()...)
 	s.drained()
 	if out, err = s.AllocateBatch(t.Context(), request); err != nil || !out.GetStopped() {
