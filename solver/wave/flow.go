@@ -106,15 +106,19 @@ func (f *flow) state() bool {
 			return false
 		}
 	}
-	// Counters may be said to be contended that are not: each order ships once here, so that what all take is known.
+	// Counters may be said to be contended that are not: each order ships once here, so that the most that all take is
+	// known. A shipment takes what its group takes and what its variant takes, also of the same counter.
 	most, last := make([]int64, len(s.capacity)), make([]int64, len(s.capacity))
 	for o := range s.orders {
-		r := &s.orders[o]
-		r.eachTerm(func(t term) { last[t.counter] = max(last[t.counter], int64(t.amount)) })
-		r.eachTerm(func(t term) {
-			most[t.counter] += last[t.counter]
-			last[t.counter] = 0
-		})
+		for _, terms := range s.orders[o].termsOf() {
+			for _, t := range terms {
+				last[t.counter] = max(last[t.counter], int64(t.amount))
+			}
+			for _, t := range terms {
+				most[t.counter] += last[t.counter]
+				last[t.counter] = 0
+			}
+		}
 	}
 	n := int32(len(s.capacity))
 	for o := range s.orders {
@@ -151,19 +155,16 @@ func (f *flow) state() bool {
 	return true
 }
 
-// eachTerm calls do with everything that any plan of the order takes of a contended counter.
-func (r *prepared) eachTerm(do func(t term)) {
+// termsOf returns what the groups of an order take of contended counters, and what their variants take.
+func (r *prepared) termsOf() (terms [2][]term) {
 	for i := range r.groups {
 		g := &r.groups[i]
-		for _, t := range r.terms[g.termsLo:g.termsHi] {
-			do(t)
-		}
-		for v := g.variantLo; v < g.variant; v++ {
-			for _, t := range r.terms[r.variants[v].termsLo:r.variants[v].termsHi] {
-				do(t)
-			}
+		terms[0] = append(terms[0], r.terms[g.termsLo:g.termsHi]...)
+		for _, v := range r.variants[g.variantLo:g.variant] {
+			terms[1] = append(terms[1], r.terms[v.termsLo:v.termsHi]...)
 		}
 	}
+	return terms
 }
 
 // cheaper adds a way to a list that has one of each counter.

@@ -234,8 +234,8 @@ func (s *search) improve(rounds int) {
 	}
 }
 
-// wholeBound returns the bound in the unit of costs, which are whole.
-func (s *search) wholeBound() int64 { return (s.bound + 1<<s.shift - 1) >> s.shift }
+// wholeBound returns the bound in the unit of costs, which are whole and at least 0: few price steps may prove less.
+func (s *search) wholeBound() int64 { return max(0, (s.bound+1<<s.shift-1)>>s.shift) }
 
 func (s *search) cost() int64 {
 	var c int64
