@@ -120,7 +120,7 @@ func TestStoppedDecisionsSayWhatTheyKnow(t *testing.T) {
 		}
 	}
 	t.Logf("%d stopped, %d of them short of the best, %d were not", stopped, shortfall, finished)
-	if stopped == 0 || shortfall == 0 || finished == 0 {
+	if !testing.Short() && (stopped == 0 || shortfall == 0 || finished == 0) { // few orders may all be alike
 		t.Error("nothing was stopped, or nothing was lost by it, or nothing finished")
 	}
 }

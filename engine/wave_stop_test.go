@@ -62,7 +62,7 @@ func TestAStoppedWaveMatchesBruteForce(t *testing.T) {
 		w.Close()
 	}
 	t.Logf("%d waves decided in turn, %d stopped with plans, %d finished; %d cost more than the optimum", inTurn, planned, finished, above)
-	if inTurn == 0 || finished == 0 || planned == 0 && !testing.Short() {
+	if !testing.Short() && (inTurn == 0 || finished == 0 || planned == 0) { // few waves may all end alike
 		t.Error("the waves did not end in every way")
 	}
 }

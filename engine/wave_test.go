@@ -278,7 +278,7 @@ func TestDecideWaveMatchesBruteForce(t *testing.T) {
 		w.Close()
 	}
 	t.Logf("%d waves, %d optimal, %d above", tried, optimal, above)
-	if above*20 > tried {
+	if !testing.Short() && above*20 > tried {
 		t.Errorf("%d of %d waves cost more than the optimum", above, tried)
 	}
 }

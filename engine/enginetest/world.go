@@ -195,7 +195,7 @@ func source(cfg Config, rng *rand.Rand) *network.Source {
 			ID: fmt.Sprintf("w%05d", i), Country: "US", Postal: us.Postal(at), Cutoff: &cutoff, Processing: pick[int32](rng, 60, 120, 24*60),
 			PerOrder: cents(150 + 5*rng.IntN(40)), PerLine: cents(pick(rng, 20, 25, 30)), PerUnit: cents(pick(rng, 5, 8, 10)),
 		}
-		if rng.IntN(10) == 0 {
+		if rng.IntN(10) == 0 && i > 0 { // somebody has to hand over to each
 			row.Carriers = carriers[:2]
 		}
 		if cfg.Classes && rng.IntN(4) == 0 {
