@@ -199,6 +199,9 @@ func TestBoundIsBelowTheOptimum(t *testing.T) {
 		bounds, optima = bounds+bound, optima+optimum
 		nothing += Bound(p, orders, f.Unfilled, 0, func() bool { return true })
 	}
+	if testing.Short() {
+		return // of few problems the bounds may all be poor
+	}
 	if float64(bounds) < 0.9*float64(optima) {
 		t.Errorf("the bounds come to %d of %d", bounds, optima)
 	}
