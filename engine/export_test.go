@@ -133,8 +133,8 @@ func (e *Engine) CompareColumns(stock *StockView, order *Order, now units.Instan
 	}
 	sc.late = late && sc.promised
 	sc.begin()
-	clear(sc.byTake)
-	sc.used, sc.limit = 0, unreachable-1
+	sc.forgetParts()
+	sc.limit = unreachable - 1
 	if !sc.gatherSources(math.MaxInt32) {
 		return 0, 0, "", nil
 	}

@@ -50,8 +50,7 @@ func (e *Engine) AppendBids(dst []Bid, order *Order, sets []uint32, now units.In
 
 func (sc *Scratch) appendBids(dst []Bid, sets []uint32) []Bid {
 	sc.begin()
-	clear(sc.byTake)
-	sc.used = 0
+	sc.forgetParts()
 	n := len(sc.items)
 	full := uint32(uint64(1)<<n - 1)
 	for _, set := range sets {

@@ -236,24 +236,12 @@ func (sc *Scratch) roomForAll(w int32) bool {
 
 // capacityOf tells whether the day of a warehouse and of a service there take one more shipment, or which is full.
 func (sc *Scratch) capacityOf(w, service int32, ship units.Date) Constraint {
-	wh, svc := &sc.e.snap.Warehouses[w], &sc.e.snap.Services[service]
-	if wh.DailyCapacity >= 0 {
-		left := wh.DailyCapacity
-		if sc.stock.Capacity != nil {
-			left = sc.stock.Capacity.WarehouseLeft(w, ship)
-		}
-		if left <= 0 {
-			return WarehouseFull
-		}
+	snap := sc.e.snap
+	if snap.Warehouses[w].DailyCapacity >= 0 && sc.stock.warehouseLeft(snap, w, ship) <= 0 {
+		return WarehouseFull
 	}
-	if svc.DailyCapacity >= 0 {
-		left := svc.DailyCapacity
-		if sc.stock.Capacity != nil {
-			left = sc.stock.Capacity.ServiceLeft(w, service, ship)
-		}
-		if left <= 0 {
-			return ServiceFull
-		}
+	if snap.Services[service].DailyCapacity >= 0 && sc.stock.serviceLeft(snap, w, service, ship) <= 0 {
+		return ServiceFull
 	}
 	return None
 }

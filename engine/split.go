@@ -118,8 +118,7 @@ func (sc *Scratch) extremes() (heavy, light int) {
 // searchSplit looks for a plan of several shipments, each for at most sc.limit, and puts it in the place of the best
 // single one, which costs known, where it is better. known is unreachable where there is none.
 func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int32) {
-	clear(sc.byTake)
-	sc.used = 0
+	sc.forgetParts()
 	sc.byLine, sc.byLineCost = sc.byLine[:0], unreachable
 	incumbent, worth := sc.lineByLine(known, maxShipments)
 	if !worth || !sc.gatherSources(maxShipments) {
@@ -397,6 +396,12 @@ func (sc *Scratch) viewTimely(view int32, d *workday) bool {
 		}
 	}
 	return false
+}
+
+// forgetParts forgets the contents of parts of the order: a search begins, or another order.
+func (sc *Scratch) forgetParts() {
+	clear(sc.byTake)
+	sc.used = 0
 }
 
 // contentOf returns the content of a take vector, worked out once a search.

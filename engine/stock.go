@@ -3,6 +3,7 @@ package engine
 import (
 	"sync/atomic"
 
+	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -25,6 +26,22 @@ type Capacity interface {
 	WarehouseLeft(warehouse int32, ship units.Date) int32
 	// ServiceLeft returns how many more shipments the service takes from the warehouse on the ship date.
 	ServiceLeft(warehouse, service int32, ship units.Date) int32
+}
+
+// warehouseLeft returns how many more shipments a warehouse that has a daily capacity hands over on a ship date.
+func (v *StockView) warehouseLeft(snap *network.Snapshot, w int32, ship units.Date) int32 {
+	if v.Capacity == nil {
+		return snap.Warehouses[w].DailyCapacity
+	}
+	return v.Capacity.WarehouseLeft(w, ship)
+}
+
+// serviceLeft returns how many more shipments a service that has a daily capacity takes from a warehouse on a ship date.
+func (v *StockView) serviceLeft(snap *network.Snapshot, w, service int32, ship units.Date) int32 {
+	if v.Capacity == nil {
+		return snap.Services[service].DailyCapacity
+	}
+	return v.Capacity.ServiceLeft(w, service, ship)
 }
 
 func (v *StockView) available(sku, warehouse int32) int32 {

@@ -46,22 +46,10 @@ func (l *limiter) days(sc *Scratch, w int32, users int64, last units.Date) [][]w
 	if !today.ok {
 		return days
 	}
-	ofWarehouse := map[units.Date]int32{} // counter of the day, -1: no room
+	ofWarehouse := map[units.Date]int32{} // counter of the day
 	plain := map[units.Date]int32{}       // class of services without a capacity
-	left := func(kind Constraint, service int32, ship units.Date) int64 {
-		n := wh.DailyCapacity
-		if kind == ServiceFull {
-			n = snap.Services[service].DailyCapacity
-		}
-		if capacity := sc.stock.Capacity; capacity != nil && kind == ServiceFull {
-			n = capacity.ServiceLeft(w, service, ship)
-		} else if capacity != nil {
-			n = capacity.WarehouseLeft(w, ship)
-		}
-		return int64(max(0, n))
-	}
-	counter := func(kind Constraint, room int64) int32 {
-		l.limits, l.kinds = append(l.limits, room), append(l.kinds, kind)
+	counter := func(kind Constraint, left int32) int32 {
+		l.limits, l.kinds = append(l.limits, int64(max(0, left))), append(l.kinds, kind)
 		return int32(len(l.limits) - 1)
 	}
 	class := func(counters ...int32) int32 {
@@ -81,18 +69,18 @@ func (l *limiter) days(sc *Scratch, w int32, users int64, last units.Date) [][]w
 			if wh.DailyCapacity >= 0 {
 				known := false
 				if at, known = ofWarehouse[ship]; !known {
-					at = counter(WarehouseFull, left(WarehouseFull, 0, ship))
+					at = counter(WarehouseFull, sc.stock.warehouseLeft(snap, w, ship))
 					ofWarehouse[ship] = at
 				}
 				most = l.limits[at]
 			}
 			switch {
 			case limited && at >= 0:
-				of := counter(ServiceFull, left(ServiceFull, int32(s), ship))
+				of := counter(ServiceFull, sc.stock.serviceLeft(snap, w, int32(s), ship))
 				most = min(most, l.limits[of])
 				day.class = class(at, of)
 			case limited:
-				of := counter(ServiceFull, left(ServiceFull, int32(s), ship))
+				of := counter(ServiceFull, sc.stock.serviceLeft(snap, w, int32(s), ship))
 				most = l.limits[of]
 				day.class = class(of)
 			case at >= 0:
@@ -296,6 +284,5 @@ func (r *waveRun) sit(s *seat, order int) {
 func (sc *Scratch) beginWave() {
 	sc.late = sc.mayBeLate()
 	sc.begin()
-	clear(sc.byTake)
-	sc.used = 0
+	sc.forgetParts()
 }

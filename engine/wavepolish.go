@@ -45,20 +45,12 @@ func (r *waveRun) leftover() *leftover {
 
 // WarehouseLeft implements Capacity.
 func (l *leftover) WarehouseLeft(w int32, ship units.Date) int32 {
-	left := l.e.snap.Warehouses[w].DailyCapacity
-	if l.from.Capacity != nil {
-		left = l.from.Capacity.WarehouseLeft(w, ship)
-	}
-	return left - l.taken[dayTaken{w, -1, ship}]
+	return l.from.warehouseLeft(l.e.snap, w, ship) - l.taken[dayTaken{w, -1, ship}]
 }
 
 // ServiceLeft implements Capacity.
 func (l *leftover) ServiceLeft(w, service int32, ship units.Date) int32 {
-	left := l.e.snap.Services[service].DailyCapacity
-	if l.from.Capacity != nil {
-		left = l.from.Capacity.ServiceLeft(w, service, ship)
-	}
-	return left - l.taken[dayTaken{w, service, ship}]
+	return l.from.serviceLeft(l.e.snap, w, service, ship) - l.taken[dayTaken{w, service, ship}]
 }
 
 // take takes what a decision needs, or with sign -1 gives it back.
