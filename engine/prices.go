@@ -156,6 +156,22 @@ func canonical(snap *network.Snapshot, a, b *PriceRow) int {
 		cmp.Compare(rank(a.Service), rank(b.Service)), cmp.Compare(a.first(), b.first()))
 }
 
+// Names returns what a row names in the words of the snapshot, "" for what it does not name: a shipment has no SKU, any
+// service no name, and every day no dates.
+func (r *PriceRow) Names(snap *network.Snapshot) (warehouse, sku, service, from, until string) {
+	warehouse = snap.Warehouses[r.Warehouse].ID
+	if r.SKU >= 0 {
+		sku = snap.SKUs.IDs[r.SKU]
+	}
+	if r.Service >= 0 {
+		service = snap.Services[r.Service].ID
+	}
+	if !r.everyDay() {
+		from, until = r.From.String(), r.Until.String()
+	}
+	return warehouse, sku, service, from, until
+}
+
 // everyDay tells that a row of a shipment holds whatever the date.
 func (r *PriceRow) everyDay() bool { return r.From == 0 && r.Until == 0 }
 
@@ -306,4 +322,9 @@ func (p *Prices) Rows() iter.Seq[PriceRow] {
 			}
 		}
 	}
+}
+
+// Ranked returns the rows by price, the highest first, equal ones in canonical order.
+func (p *Prices) Ranked() []PriceRow {
+	return slices.SortedStableFunc(p.Rows(), func(a, b PriceRow) int { return cmp.Compare(b.Price, a.Price) })
 }

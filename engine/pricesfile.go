@@ -113,24 +113,11 @@ func (p *Prices) Write(w io.Writer, snap *network.Snapshot) error {
 	}
 	_ = out.WriteByte('\n')
 	for r := range p.Rows() {
-		_, _ = out.WriteString(snap.Warehouses[r.Warehouse].ID)
-		_ = out.WriteByte(',')
-		if r.SKU >= 0 {
-			_, _ = out.WriteString(snap.SKUs.IDs[r.SKU])
-		}
-		_ = out.WriteByte(',')
-		if r.Service >= 0 {
-			_, _ = out.WriteString(snap.Services[r.Service].ID)
-		}
-		_ = out.WriteByte(',')
-		if r.SKU < 0 && !r.everyDay() {
-			_, _ = out.WriteString(r.From.String())
-			_ = out.WriteByte(',')
-			_, _ = out.WriteString(r.Until.String())
-		} else {
+		warehouse, sku, service, from, until := r.Names(snap)
+		for _, name := range [...]string{warehouse, sku, service, from, until} {
+			_, _ = out.WriteString(name)
 			_ = out.WriteByte(',')
 		}
-		_ = out.WriteByte(',')
 		_, _ = out.WriteString(r.Price.String())
 		_ = out.WriteByte('\n')
 	}

@@ -2,9 +2,7 @@ package server
 
 import (
 	"bytes"
-	"cmp"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/allot-engine/allot/engine"
@@ -60,9 +58,7 @@ func (s *Server) price(n *served, p *engine.Prices, at units.Instant) error {
 	if err != nil {
 		return err // they could not be read when a decision is made again, either
 	}
-	one := &priced{prices: own, since: at, ranked: sync.OnceValue(func() []engine.PriceRow { // for who asks
-		return slices.SortedStableFunc(own.Rows(), func(a, b engine.PriceRow) int { return cmp.Compare(b.Price, a.Price) })
-	})}
+	one := &priced{prices: own, since: at, ranked: sync.OnceValue(own.Ranked)} // for who asks
 	if before := s.network.Load().prices.Load(); before.version() == own.Version() {
 		one.since = before.since // another network came, they stay
 	}

@@ -58,15 +58,7 @@ func (s *Server) Prices(_ context.Context, request *allotv1.PricesRequest) (*all
 }
 
 func writePrice(snap *network.Snapshot, row *engine.PriceRow) *allotv1.Price {
-	m := &allotv1.Price{Warehouse: snap.Warehouses[row.Warehouse].ID, PriceMicros: int64(row.Price)}
-	if row.SKU >= 0 {
-		m.Sku = snap.SKUs.IDs[row.SKU]
-	}
-	if row.Service >= 0 {
-		m.Service = snap.Services[row.Service].ID
-	}
-	if row.From != 0 || row.Until != 0 {
-		m.From, m.Until = row.From.String(), row.Until.String()
-	}
+	m := &allotv1.Price{PriceMicros: int64(row.Price)}
+	m.Warehouse, m.Sku, m.Service, m.From, m.Until = row.Names(snap)
 	return m
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -182,27 +181,18 @@ func (fl *pricesShowFlags) read(file string) (*pricesAnswer, error) {
 		sku = at
 	}
 	var rows []engine.PriceRow
-	for r := range prices.Rows() {
+	for _, r := range prices.Ranked() {
 		if (warehouse < 0 || r.Warehouse == warehouse) && (sku < 0 || r.SKU == sku) {
 			rows = append(rows, r)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b engine.PriceRow) int { return cmp.Compare(b.Price, a.Price) })
 	answer := &pricesAnswer{Version: prices.Version(), Currency: snap.Currency, Count: len(rows), Prices: []priceAnswer{}}
 	if fl.top > 0 {
 		rows = rows[:min(len(rows), fl.top)]
 	}
 	for _, r := range rows {
-		one := priceAnswer{Warehouse: snap.Warehouses[r.Warehouse].ID, PriceMicros: int64(r.Price)}
-		if r.SKU >= 0 {
-			one.SKU = snap.SKUs.IDs[r.SKU]
-		}
-		if r.Service >= 0 {
-			one.Service = snap.Services[r.Service].ID
-		}
-		if r.From != 0 || r.Until != 0 {
-			one.From, one.Until = r.From.String(), r.Until.String()
-		}
+		one := priceAnswer{PriceMicros: int64(r.Price)}
+		one.Warehouse, one.SKU, one.Service, one.From, one.Until = r.Names(snap)
 		answer.Prices = append(answer.Prices, one)
 	}
 	return answer, nil
