@@ -153,8 +153,7 @@ func (sc *Scratch) waveOffers(dst []waveOffer, c *content, site *waveSite) []wav
 			at := slices.IndexFunc(dst[start:], func(o waveOffer) bool { return o.class == made.class })
 			if at < 0 {
 				dst = append(dst, made)
-			} else if have := &dst[start+at]; made.cost < have.cost || made.cost == have.cost && (made.arrival < have.arrival ||
-				made.arrival == have.arrival && svc.Rank < services[have.service].Rank) {
+			} else if have := &dst[start+at]; sc.e.precedes(&made.offer, &have.offer) { // both ask the same for handling
 				*have = made
 			}
 		}
