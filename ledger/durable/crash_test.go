@@ -124,6 +124,9 @@ func (l *life) check(led *ledger.Ledger) error {
 	if !l.ready {
 		return nil
 	}
+	if warehouses, skus, _, _ := led.Names(); len(warehouses) < lifeWarehouses || len(skus) < lifeSKUs {
+		return fmt.Errorf("the network is lost: %d warehouses and %d SKUs are known", len(warehouses), len(skus))
+	}
 	for w := range ledger.Warehouse(lifeWarehouses) {
 		for k := range ledger.SKU(lifeSKUs) {
 			cell := [2]int32{int32(w), int32(k)}
