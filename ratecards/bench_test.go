@@ -77,6 +77,24 @@ func BenchmarkTotal(b *testing.B) {
 	}
 }
 
+// BenchmarkAddCharges is BenchmarkTotal with every charge by itself.
+func BenchmarkAddCharges(b *testing.B) {
+	c := groundCard(b)
+	b.ReportAllocs()
+	var q Prepared
+	c.Prepare(&q, benchParcel, 0, benchShip)
+	at := make([]int32, len(c.ChargeNames()))
+	for i := range at {
+		at[i] = int32(i)
+	}
+	sums := make([]units.Money, len(at))
+	z := lanes.Zone(1)
+	for b.Loop() {
+		q.AddCharges(sums, at, benchParcel, z)
+		z = z&7 + 1
+	}
+}
+
 func BenchmarkLeastBillable(b *testing.B) {
 	c := groundCard(b)
 	for b.Loop() {

@@ -102,6 +102,7 @@ func compareTwins(t fataler, c *Card, p *Parcel, z lanes.Zone, area lanes.Mask, 
 	if sum != r.Total {
 		t.Fatalf("charges sum to %s, not to the total %s: %+v", sum, r.Total, r.Charges)
 	}
+	compareCharges(t, c, &q, p, z, r)
 	if !ok {
 		return
 	}

@@ -43,6 +43,9 @@ type Card struct {
 	structures []structure
 	cells      []int32 // prices in minor units, all structures: by step, then by zone; noCell where not served
 	netted     bool    // cells are net of discount and minimum, not list prices
+	lists      []int32 // the list prices where cells are less; else nil
+	cellsEnd   []int32 // by structure: where its cells end
+	ratesEnd   []int32 // and its rates
 	rates      []rate  // prices of steps by the unit: by step, then by zone
 
 	always     uint64 // surcharges without a condition
@@ -136,6 +139,7 @@ type charges struct {
 	plain, fuelable units.Money
 	zonal           uint64       // those whose amount depends on the zone or the base price
 	late            uint64       // those whose amount depends on the billable weight or the value
+	charged         uint64       // all of them
 	billable        units.Weight // minimum
 }
 
@@ -241,9 +245,9 @@ func (c *Card) compileStructures(fl *faults.List) {
 			out.offsets = []int32{int32(len(c.cells))}
 			for z := range c.zones {
 				if z == 0 {
-					c.cells = append(c.cells, noCell)
+					c.addCell(NoPrice)
 				} else {
-					c.cells = append(c.cells, c.cell(*st.Price))
+					c.addCell(*st.Price)
 				}
 			}
 		case st.Kind == KindWeight:
@@ -259,6 +263,7 @@ func (c *Card) compileStructures(fl *faults.List) {
 			}
 		}
 		c.structures = append(c.structures, out)
+		c.cellsEnd, c.ratesEnd = append(c.cellsEnd, int32(len(c.cells))), append(c.ratesEnd, int32(len(c.rates)))
 	}
 	if !known {
 		c.source.fault(fl, "structures", "name the zones as the service's zone chart does, or one column any",
@@ -296,21 +301,28 @@ func (c *Card) compileWeights(st *Structure, out *structure, columns []int) {
 func (c *Card) addCells(prices []units.Money, columns []int) int32 {
 	offset := int32(len(c.cells))
 	for _, col := range columns {
-		cell := int32(noCell)
-		if col >= 0 && prices[col] != NoPrice {
-			cell = c.cell(prices[col])
+		if col < 0 {
+			c.addCell(NoPrice)
+		} else {
+			c.addCell(prices[col])
 		}
-		c.cells = append(c.cells, cell)
 	}
 	return offset
 }
 
-// cell returns a price as a cell holds it.
-func (c *Card) cell(list units.Money) int32 {
-	if c.netted {
-		list = c.net(list)
+// addCell appends a list price as cells hold it.
+func (c *Card) addCell(list units.Money) {
+	cell, own := int32(noCell), int32(noCell)
+	if list != NoPrice {
+		own = int32(list / c.minor)
+		if cell = own; c.netted {
+			cell = int32(c.net(list) / c.minor)
+		}
 	}
-	return int32(list / c.minor)
+	c.cells = append(c.cells, cell)
+	if c.netted && (c.discount != 0 || c.least != 0) {
+		c.lists = append(c.lists, own)
+	}
 }
 
 func (c *Card) compileSurcharges() {
@@ -465,6 +477,7 @@ func (c *Card) highest(fired uint64) uint64 {
 
 // sum adds to an empty sum the charged surcharges whose amount is already known, and sets the others apart.
 func (c *Card) sum(charged uint64, sum *charges) {
+	sum.charged = charged
 	for rest := charged; rest != 0; rest &= rest - 1 {
 		i := lowest(rest)
 		u := &c.surcharges[i]

@@ -50,6 +50,7 @@ type Prepared struct {
 	unit            [MaxStructures]unitPrice
 	plain, fuelable units.Money // surcharges known so far
 	zonal           uint64      // surcharges that wait for the zone
+	charged         uint64      // all that are charged
 }
 
 // A unitPrice is a price by the unit: the count of units, and where in Card.rates its rates stand.
@@ -123,7 +124,7 @@ func (c *Card) prepare(q *Prepared, p *Parcel, area lanes.Mask, ship units.Date)
 			sum = &own
 		}
 	}
-	q.plain, q.fuelable, q.zonal = sum.plain, sum.fuelable, sum.zonal
+	q.plain, q.fuelable, q.zonal, q.charged = sum.plain, sum.fuelable, sum.zonal, sum.charged
 	billable = max(billable, sum.billable)
 	for i := range c.steps {
 		if s := &c.steps[i]; billable <= s.to {

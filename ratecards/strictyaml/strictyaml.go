@@ -9,9 +9,11 @@ package strictyaml
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -39,16 +41,69 @@ type Document struct {
 
 type place struct{ line, column int }
 
+// A Var is what a scalar that reads $NAME stands for.
+type Var struct {
+	Text         string // in place of the scalar's own
+	Line, Column int    // where it stands: faults of the value are placed there; 0 where that is not known
+}
+
+// A Raw is a value that is not decoded yet, for fields whose shape or variables are known only once others are read.
+// The zero Raw is a value that was left out.
+type Raw struct {
+	d    *decoder
+	path string
+	node ast.Node
+}
+
+// A Shape is what a value looks like in the file.
+type Shape uint8
+
+// The shapes of values.
+const (
+	Absent  Shape = iota // left out, or null
+	Scalar               // one value
+	List                 // a list
+	Mapping              // keys and values
+)
+
+// Shape returns the shape of the value.
+func (r *Raw) Shape() Shape {
+	switch r.node.(type) {
+	case nil, *ast.NullNode:
+		return Absent
+	case *ast.SequenceNode:
+		return List
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return Mapping
+	}
+	return Scalar
+}
+
+// Decode reads the value into what into points to, as Decode does a file. Where vars is not nil, a scalar that reads $NAME
+// stands for the variable of that name; one that vars does not have is a fault. used, where not nil, is told the names that
+// were. The Document knows the places of the whole file and of this value.
+func (r *Raw) Decode(into any, vars map[string]Var, used map[string]bool, fl *faults.List) *Document {
+	if r.d == nil {
+		return &Document{places: map[string]place{}}
+	}
+	d := &decoder{Document: Document{places: maps.Clone(r.d.places)}, file: r.d.file, faults: fl, vars: vars, used: used}
+	d.walk(r.path, r.node, reflect.ValueOf(into).Elem())
+	return &d.Document
+}
+
 // A decoder is one run of Decode.
 type decoder struct {
 	Document
 	file   string
 	faults *faults.List
+	vars   map[string]Var
+	used   map[string]bool
 }
 
 // Decode reads the one YAML document in data into the struct into points to, by its yaml tags. Faults go to fl under
 // the name file; into holds what could be read. A key that is absent or null leaves its field as it is.
-// Fields may be structs, pointers, slices, maps by string, strings, booleans, integers, and types that read text.
+// Fields may be structs, pointers, slices, maps by string, strings, booleans, integers, types that read text, and Raw. The
+// keys of an embedded struct with the tag ",inline" stand among those of the struct around it.
 func Decode(file string, data []byte, into any, fl *faults.List) *Document {
 	d := &decoder{Document: Document{places: map[string]place{}}, file: file, faults: fl}
 	root := d.parse(data)
@@ -184,6 +239,11 @@ func placeOf(n ast.Node) place {
 
 // walk sets v from the node.
 func (d *decoder) walk(path string, n ast.Node, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[Raw]() {
+		d.at(path, n)
+		v.Set(reflect.ValueOf(Raw{d, path, n}))
+		return
+	}
 	switch n := n.(type) {
 	case *ast.NullNode:
 		return
@@ -266,27 +326,38 @@ func (d *decoder) mapping(path string, n ast.Node, entries []*ast.MappingValueNo
 			d.faults.Addf(d.file, at.line, at.column, child, mend, "unknown key %q", clip(key))
 			continue
 		}
-		d.walk(child, e.Value, v.Field(i))
+		d.walk(child, e.Value, v.FieldByIndex(i))
 	}
 }
 
-// fieldsOf returns the position of each yaml key of a struct, and the keys in order.
-func fieldsOf(v reflect.Value) (map[string]int, []string) {
+// fieldsOf returns the index of each yaml key of a struct, and the keys in order.
+func fieldsOf(v reflect.Value) (map[string][]int, []string) {
 	if v.Kind() != reflect.Struct {
 		return nil, nil
 	}
-	fields := map[string]int{}
+	fields := map[string][]int{}
 	var names []string
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
+	for _, f := range reflect.VisibleFields(v.Type()) {
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if name != "" && name != "-" && f.IsExported() {
-			fields[name] = i
+		if name != "" && name != "-" && f.IsExported() && inlined(v.Type(), f.Index) {
+			fields[name] = f.Index
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return fields, names
+}
+
+// inlined tells whether every struct around a field is embedded with the tag ",inline".
+func inlined(t reflect.Type, index []int) bool {
+	for _, i := range index[:len(index)-1] {
+		f := t.Field(i)
+		if f.Tag.Get("yaml") != ",inline" {
+			return false
+		}
+		t = f.Type
+	}
+	return true
 }
 
 func (d *decoder) sequence(path string, n *ast.SequenceNode, v reflect.Value) {
@@ -312,6 +383,24 @@ func (d *decoder) scalar(path string, n ast.Node, v reflect.Value) {
 	if !ok {
 		d.fault(path, "check its syntax", "the value cannot be read")
 		return
+	}
+	if name, isVar := strings.CutPrefix(text, "$"); isVar && d.vars != nil {
+		known, ok := d.vars[name]
+		if !ok {
+			names := slices.Sorted(maps.Keys(d.vars))
+			for i := range names {
+				names[i] = "$" + names[i]
+			}
+			d.fault(path, cmp.Or(faults.DidYouMean(text, names), "the variables here are "+cmp.Or(strings.Join(names, ", "), "none")), "nothing says what %q stands for", clip(text))
+			return
+		}
+		if d.used != nil {
+			d.used[name] = true
+		}
+		text = known.Text
+		if known.Line > 0 {
+			d.places[path] = place{known.Line, known.Column}
+		}
 	}
 	v = indirect(v)
 	if u, ok := readsText(v); ok {

@@ -181,3 +181,80 @@ func FuzzDecode(f *testing.F) {
 		doc.Place("parts[3].size")
 	})
 }
+
+type common struct {
+	From units.Date `yaml:"from"`
+	To   units.Date `yaml:"to"`
+}
+
+type worded struct {
+	Kind   string `yaml:"kind"`
+	common `yaml:",inline"`
+	Rest   Raw            `yaml:"rest"`
+	By     map[string]Raw `yaml:"by"`
+	Gone   Raw            `yaml:"gone"`
+}
+
+func TestInlineKeysStandAmongTheOthers(t *testing.T) {
+	var fl faults.List
+	var s worded
+	doc := Decode("f.yaml", []byte("kind: a\nfrom: 2026-12-01\nunto: 2026-12-02\n"), &s, &fl)
+	if s.From != units.DateOf(2026, 12, 1) || !doc.Has("from") {
+		t.Errorf("decoded %+v", s)
+	}
+	want := `f.yaml:3:1 unto: unknown key "unto"; did you mean "to"?`
+	if err := fl.Err(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestRawIsDecodedLater(t *testing.T) {
+	var fl faults.List
+	var s worded
+	doc := Decode("f.yaml", []byte("kind: $a\nvalues: 1\nrest:\n  - {size: $size, name: x}\n  - {size: $sise}\nby: {one: 2 in, two: [a, $a], three: {}}\ngone:\n"), &s, &fl)
+	if fl.Len() != 1 || s.Kind != "$a" { // variables are for Raw.Decode
+		t.Fatal(fl.Err(), s.Kind)
+	}
+	if s.Rest.Shape() != List || s.Gone.Shape() != Absent || (&Raw{}).Shape() != Absent {
+		t.Error(s.Rest.Shape(), s.Gone.Shape())
+	}
+	for name, want := range map[string]Shape{"one": Scalar, "two": List, "three": Mapping} {
+		raw := s.By[name]
+		if raw.Shape() != want {
+			t.Errorf("%s has shape %v", name, raw.Shape())
+		}
+	}
+	if line, column := doc.Place("by.two"); line != 6 || column != 22 {
+		t.Errorf("by.two at %d:%d", line, column)
+	}
+
+	fl = faults.List{}
+	var parts []part
+	used := map[string]bool{}
+	vars := map[string]Var{"size": {"3 in", 1, 7}, "other": {Text: "x"}}
+	doc = s.Rest.Decode(&parts, vars, used, &fl)
+	if len(parts) != 2 || parts[0].Size != 3*units.Inch || parts[0].Name != "x" || !used["size"] || used["other"] {
+		t.Errorf("decoded %+v, used %v", parts, used)
+	}
+	if line, column := doc.Place("rest[0].size"); line != 1 || column != 7 { // where the value stands
+		t.Errorf("rest[0].size at %d:%d", line, column)
+	}
+	if line, column := doc.Place("rest[0].name"); line != 4 || column != 25 {
+		t.Errorf("rest[0].name at %d:%d", line, column)
+	}
+	want := `f.yaml:5:12 rest[1].size: nothing says what "$sise" stands for; did you mean "$size"?`
+	if err := fl.Err(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+
+	fl = faults.List{}
+	two := s.By["two"]
+	var names []string
+	two.Decode(&names, nil, nil, &fl)
+	if !slices.Equal(names, []string{"a", "$a"}) || fl.Len() > 0 { // without variables it is text
+		t.Error(names, fl.Err())
+	}
+	if doc := (&Raw{}).Decode(&names, nil, nil, &fl); doc.Has("") || len(names) != 2 {
+		t.Error("what is absent was decoded")
+	}
+}
