@@ -49,7 +49,8 @@ type Engine struct {
 	zoneFloors   []units.Money // by weight tier, service and zone
 	zoneCount    int           // zones of a service in zoneFloors
 	floorUnit    uint8         // of lane rows: see floor
-	forHomes     []lanes.Mask  // by service: attributes that hold for residences only
+	terms        *terms
+	forHomes     []lanes.Mask // by service: attributes that hold for residences only
 	forBusiness  []lanes.Mask
 }
 
@@ -123,6 +124,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		e.limitOf = append(e.limitOf, e.limitClass(limitsOf(svc), int32(i)))
 	}
 	e.makeZoneFloors()
+	e.terms = e.newTerms()
 	return e, nil
 }
 

@@ -13,7 +13,7 @@ import (
 type Explanation struct {
 	Decision   Decision
 	Shipments  []Breakdown // the terms of each shipment of the plan, in its order
-	Candidates []Candidate // every warehouse and service for the whole order: the cheapest first, then those ruled out
+	Candidates []Candidate // every warehouse and service for the whole order: the cheapest first, ties as in decisions, then those ruled out
 	RunnerUp   *Candidate  // the best candidate the plan does not use; nil where there is none
 	Gap        units.Money // what the runner-up costs more
 	WhatIf     []WhatIf    // what would have to change for another warehouse to win
@@ -35,6 +35,7 @@ type Candidate struct {
 	ShipDate           units.Date
 	DeliveryDate       units.Date
 	Guessed            bool // the zone is from the distance rule
+	arrival            int64
 }
 
 // A WhatIf is a change by which a warehouse would ship the order for less than the plan.
@@ -82,7 +83,7 @@ func (e *Engine) Explain(stock *StockView, order *Order, now units.Instant, sc *
 			ev := sc.evaluate(int32(w), int32(s), sc.items, question{now: now})
 			x.Candidates = append(x.Candidates, Candidate{
 				Warehouse: int32(w), Service: int32(s), Killed: ev.killed, Detail: ev.detail, Cost: ev.cost, Terms: ev.terms,
-				ShipDate: ev.ship, DeliveryDate: ev.day, Guessed: ev.lane.guessed,
+				ShipDate: ev.ship, DeliveryDate: ev.day, Guessed: ev.lane.guessed, arrival: ev.arrival,
 			})
 		}
 	}
@@ -91,7 +92,7 @@ func (e *Engine) Explain(stock *StockView, order *Order, now units.Instant, sc *
 			return cmp.Compare(flag(a.Killed != None), flag(b.Killed != None))
 		}
 		if a.Killed == None {
-			if c := cmp.Or(cmp.Compare(a.Cost, b.Cost), cmp.Compare(a.DeliveryDate, b.DeliveryDate)); c != 0 {
+			if c := cmp.Or(cmp.Compare(a.Cost, b.Cost), cmp.Compare(a.arrival, b.arrival)); c != 0 {
 				return c
 			}
 		}

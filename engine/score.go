@@ -210,7 +210,7 @@ func (sc *Scratch) offerWithin(c *content, w int32, limit units.Money) (o *offer
 	switch {
 	case c.classes&^site.classes != 0:
 		return nil
-	case sc.e.carbon || site.limited && !sc.roomForAll(w) || sc.shadow != nil && len(sc.shadow.daysOf(w)) > 0:
+	case sc.ownOffers(w):
 		o = sc.offerOwn(c, w, limit)
 	default:
 		o = sc.offerOf(c, int32(sc.row.viewOf[w]), site.profile, limit)
@@ -219,6 +219,11 @@ func (sc *Scratch) offerWithin(c *content, w int32, limit units.Money) (o *offer
 		return nil
 	}
 	return o
+}
+
+// ownOffers tells that the offer of a warehouse's group is not known to be its own.
+func (sc *Scratch) ownOffers(w int32) bool {
+	return sc.e.carbon || sc.e.sites[w].limited && !sc.roomForAll(w) || sc.shadow != nil && len(sc.shadow.daysOf(w)) > 0
 }
 
 // roomForAll tells whether the warehouse ships by every service on the date its group does, so that the offer of the
@@ -311,14 +316,19 @@ const few = 48
 func (sc *Scratch) single(c *content, limit units.Money) (best chosen, found bool, candidates int32) {
 	candidates = sc.intersect(c.items)
 	best = chosen{cost: limit}
+	found = sc.singleOf(&best, c, candidates)
+	return best, found, candidates
+}
+
+// singleOf puts the best of the warehouses in cand, so many of them, in best's place where it ships a content for no more.
+func (sc *Scratch) singleOf(best *chosen, c *content, candidates int32) (found bool) {
 	switch {
 	case candidates == 0:
+		return false
 	case candidates <= few || sc.e.carbon || sc.only >= 0:
-		found = sc.singleOfFew(&best, c)
-	default:
-		found = sc.singleOfMany(&best, c)
+		return sc.singleOfFew(best, c)
 	}
-	return best, found, candidates
+	return sc.singleOfMany(best, c)
 }
 
 // singleOfFew looks at every candidate: at the one with the lowest floor first, for what it costs rules out most. To take
@@ -436,13 +446,13 @@ func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) 
 
 // intersect sets cand to the warehouses that have some of every item and counts them.
 func (sc *Scratch) intersect(items []Item) int32 {
-	words := sc.stock.Words
+	words := sc.stock.words()
 	if cap(sc.cand) < words {
 		sc.cand = make([]uint64, words)
 	}
 	sc.cand = sc.cand[:words]
 	n := 0
-	first := sc.stock.Stocked[int(items[0].SKU)*words:][:words]
+	first := sc.stock.stocked(items[0].SKU)
 	if len(items) == 1 {
 		for i := range first {
 			sc.cand[i] = atomic.LoadUint64(&first[i])
@@ -450,14 +460,14 @@ func (sc *Scratch) intersect(items []Item) int32 {
 		}
 		return int32(n)
 	}
-	second := sc.stock.Stocked[int(items[1].SKU)*words:][:words]
+	second := sc.stock.stocked(items[1].SKU)
 	for i := range first {
 		sc.cand[i] = atomic.LoadUint64(&first[i]) & atomic.LoadUint64(&second[i])
 		n += bits.OnesCount64(sc.cand[i])
 	}
 	for _, it := range items[2:] {
 		n = 0
-		more := sc.stock.Stocked[int(it.SKU)*words:][:words]
+		more := sc.stock.stocked(it.SKU)
 		for i := range more {
 			sc.cand[i] &= atomic.LoadUint64(&more[i])
 			n += bits.OnesCount64(sc.cand[i])

@@ -34,7 +34,7 @@ func (sc *Scratch) mayBeatBySplit(cost units.Money) bool {
 		return false
 	}
 	sc.lightest = light
-	if sc.stock.Words > few/16 {
+	if sc.stock.words() > few/16 {
 		return true // with so many warehouses the search itself gets there sooner
 	}
 	for i := range sc.lineFloors {
@@ -51,7 +51,7 @@ func (sc *Scratch) stockedFloor(line int) units.Money {
 	if sc.e.snap.Policy.SplitLines {
 		piece = 1
 	}
-	for i, words := 0, sc.stock.Stocked[int(sku)*sc.stock.Words:][:sc.stock.Words]; i < len(words); i++ {
+	for i, words := 0, sc.stock.stocked(sku); i < len(words); i++ {
 		for word := atomic.LoadUint64(&words[i]); word != 0; word &= word - 1 {
 			w := i*64 + bits.TrailingZeros64(word)
 			if view := sc.row.viewOf[w]; view >= 0 {

@@ -12,8 +12,8 @@ import (
 type StockView struct {
 	Available []int32  // units of a SKU in a warehouse: [sku*Stride + warehouse]; read atomically
 	Stocked   []uint64 // bit warehouse%64 of [sku*Words + warehouse/64] is set where Available > 0; read atomically
-	Stride    int      // warehouses per SKU in Available
-	Words     int      // words per SKU in Stocked
+	Stride    int      // warehouses per SKU in Available; 0: all SKUs have one column, see Unlimited
+	Words     int      // words per SKU in Stocked; 0 likewise
 
 	Capacity Capacity // what is left of the days; nil: nothing of any day is used yet
 	Prices   *Prices  // what stock and capacity are worth for orders to come; nil: nothing
@@ -46,6 +46,19 @@ func (v *StockView) serviceLeft(snap *network.Snapshot, w, service int32, ship u
 
 func (v *StockView) available(sku, warehouse int32) int32 {
 	return atomic.LoadInt32(&v.Available[int(sku)*v.Stride+int(warehouse)])
+}
+
+// words returns how many words hold a SKU's bits.
+func (v *StockView) words() int {
+	if v.Words == 0 {
+		return len(v.Stocked)
+	}
+	return v.Words
+}
+
+// stocked returns the words that tell which warehouses have some of a SKU.
+func (v *StockView) stocked(sku int32) []uint64 {
+	return v.Stocked[int(sku)*v.Words:][:v.words()]
 }
 
 // NewStockView returns a view of fresh columns, all zero, for a number of SKUs and warehouses. It serves where there

@@ -91,6 +91,9 @@ func (e *Engine) DecideWave(stock *StockView, orders []Order, now units.Instant,
 	if opt.Unfilled < 0 || opt.Unfilled > MaxUnfilled {
 		panic(fmt.Sprintf("engine: an unfilled order costs %v", opt.Unfilled))
 	}
+	if stock.Stride == 0 {
+		panic("engine: a wave on stock without limit")
+	}
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
