@@ -397,7 +397,11 @@ func (s *State) move(at units.Instant, id HoldID, req Request, kind Kind, items 
 	if items, err = r.take(items); err != nil {
 		return Hold{}, err
 	}
-	m, ok := r.moved(kind, items, make([]Claim, len(r.Stock)))
+	var room []Claim
+	if kind != HoldConfirmed { // which leaves the claims as they are
+		room = make([]Claim, len(r.Stock))
+	}
+	m, ok := r.moved(kind, items, room)
 	if !ok {
 		panic("ledger: items that were checked cannot be moved")
 	}
