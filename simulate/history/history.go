@@ -19,7 +19,7 @@ type History struct {
 	From    []uint32                // [orders+1]: its lines are [From[i], From[i+1])
 	SKU     []int32                 // [line] into SKUs
 	Units   []int32                 // [line] 1 or more
-	Row     []uint32                // row in its file where the order begins; 0 where it was made up
+	Row     []uint32                // row in its file where the order begins, from 1; 0 where it was made up
 	File    []uint16                // into Files
 	Exact   map[int32]units.Instant // promises that are an instant, by order; rare
 
