@@ -72,7 +72,8 @@ type OrderRow struct {
 
 	RunnerUp RunnerUp // Warehouse is -1 where there is none
 
-	// The lowest possible: what the same engine decides as if every warehouse had every SKU and days had no capacity.
+	// The lowest possible: what the same engine decides as if every warehouse had every SKU and days had no capacity. What
+	// it is the lowest of is said at Floors.
 	FloorOutcome engine.Outcome
 	FloorLate    bool
 	Floor        units.Money // its cost; 0 of a refusal
@@ -84,7 +85,7 @@ type OrderRow struct {
 type RunnerUp struct {
 	Warehouse, Service int32
 	Gap                units.Money // what it costs more than the plan; negative where a split costs more to fill all in time
-	Why                string      // the term by which the plan wins most, or "only candidate"
+	Why                string      // what the plan is cheaper by most at, as engine.RunnerUp says
 }
 
 // A ShipmentRow is one shipment of a plan.
