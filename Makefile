@@ -85,6 +85,11 @@ bench-ledger: ## Measure the durable ledger against raw appends and an empty ech
 	$(say) 'measuring the durable ledger; bench/README.md says what and how'
 	@go run ./bench/ledgerpath
 
+.PHONY: bench-simulate
+bench-simulate: ## Measure the replay of a season against what is promised of it; some minutes on two quiet cores
+	$(say) 'measuring the replay of a season; bench/README.md says what and how'
+	@go run ./bench/season
+
 # Checking.
 
 .PHONY: lint
