@@ -60,6 +60,7 @@ func run(args []string, out, usage io.Writer) error {
 func generate(seed uint64) map[string][]byte {
 	skus := catalogue(seed)
 	held := assort(seed, skus)
+	season := takeSeason(seed, skus, held)
 	return map[string][]byte{
 		"warehouses.csv":         warehousesCSV(),
 		"pickups.csv":            pickupsCSV(),
@@ -68,6 +69,7 @@ func generate(seed uint64) map[string][]byte {
 		"calendars/holidays.csv": holidaysCSV(),
 		"orders.jsonl":           ordersJSONL(takeOrders(seed, skus, held)),
 		"history.csv":            historyCSV(takeHistory(seed, skus, held)),
+		"season.parquet":         seasonParquet(season, supply(seed, held, season)),
 	}
 }
 

@@ -39,9 +39,9 @@ func TestCommittedFilesAreGenerated(t *testing.T) {
 			t.Errorf("the output does not name %s:\n%s", name, out.String())
 		}
 	}
-	for _, name := range []string{"orders.jsonl", "history.csv"} {
-		if n := len(files[name]); n >= 600_000 {
-			t.Errorf("%s has %d bytes; keep it under 600,000", name, n)
+	for name, most := range map[string]int{"orders.jsonl": 600_000, "history.csv": 600_000, "season.parquet": 1_500_000} {
+		if n := len(files[name]); n >= most {
+			t.Errorf("%s has %d bytes; keep it under %d", name, n, most)
 		}
 	}
 }
@@ -50,7 +50,7 @@ func TestCommittedFilesAreGenerated(t *testing.T) {
 func TestSeed(t *testing.T) {
 	a, b := generate(1), generate(2)
 	for name := range a {
-		drawn := name == "stock.csv" || name == "orders.jsonl" || name == "history.csv"
+		drawn := name == "stock.csv" || name == "orders.jsonl" || name == "history.csv" || name == "season.parquet"
 		if same := bytes.Equal(a[name], b[name]); same == drawn {
 			t.Errorf("%s: the same for two seeds is %v", name, same)
 		}

@@ -30,6 +30,8 @@ type order struct {
 	PromiseAt   string       `json:"promiseAt,omitempty"`
 	CollectAt   string       `json:"collectAt,omitempty"`
 	Services    []string     `json:"services,omitempty"`
+
+	hurried bool // by courier
 }
 
 type line struct {
@@ -131,6 +133,7 @@ func (c *clerk) collect(o *order) {
 // hurry makes an order for the evening or the next day in a city with a courier. A few buyers give a point on the map.
 func (c *clerk) hurry(o *order) {
 	at := &cities[c.rng.IntN(len(cities))]
+	o.hurried = true
 	o.To = &destination{Commercial: c.rng.IntN(4) == 0}
 	if c.rng.IntN(5) == 0 {
 		o.To.Point = &at.point
