@@ -61,6 +61,19 @@ type Config struct {
 	// GOMAXPROCS, so that other calls go on, but at least 1.
 	BatchWorkers int
 
+	// Histories is a directory of files of orders that simulations may name; default none.
+	Histories fs.FS
+	// Simulations is the directory in which the results of simulations are kept; it is made when missing. No other server may
+	// have it. Default a temporary one, which goes with the server.
+	Simulations string
+	// SimulateShare is the part of the machine's processors that all simulations and comparisons together take at most, above 0
+	// and up to 1; default 0.25. Whole processors in it are goroutines that work without a rest; less than one is one that rests.
+	SimulateShare        float64
+	MaxSimulations       int   // simulations and comparisons at work at once, which share SimulateShare; default 1
+	MaxSimulationsQueued int   // simulations and comparisons that wait, others are refused; default 8
+	KeepSimulations      int   // simulations that are kept after their end, the oldest go; default 100
+	KeepSimulationBytes  int64 // what their results may take on the disk, the oldest go; default 4 GiB. The latest one stays however large
+
 	ExpireEvery time.Duration // time between looks for holds that outlived their time; default 1 s
 
 	DrainDelay   time.Duration // from saying NOT_SERVING to taking no more calls, for balancers to notice; default none
@@ -98,6 +111,16 @@ func (c Config) withDefaults() (Config, error) {
 	def(&fl, "DecideBudget", &c.DecideBudget, 0)
 	def(&fl, "BatchBudget", &c.BatchBudget, 20*time.Second)
 	def(&fl, "BatchWorkers", &c.BatchWorkers, max(1, runtime.GOMAXPROCS(0)-1))
+	if c.SimulateShare == 0 {
+		c.SimulateShare = 0.25
+	}
+	if !(c.SimulateShare > 0 && c.SimulateShare <= 1) {
+		fl.Addf("", 0, 0, "SimulateShare", "give a part of the processors above 0 and up to 1, as 0.25", "%v is out of range", c.SimulateShare)
+	}
+	def(&fl, "MaxSimulations", &c.MaxSimulations, 1)
+	def(&fl, "MaxSimulationsQueued", &c.MaxSimulationsQueued, 8)
+	def(&fl, "KeepSimulations", &c.KeepSimulations, 100)
+	def(&fl, "KeepSimulationBytes", &c.KeepSimulationBytes, 4<<30)
 	def(&fl, "ExpireEvery", &c.ExpireEvery, time.Second)
 	def(&fl, "DrainDelay", &c.DrainDelay, 0)
 	def(&fl, "DrainTimeout", &c.DrainTimeout, 15*time.Second)
@@ -117,7 +140,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // def puts the default into a zero field and faults a negative one.
-func def[T int | uint32 | time.Duration](fl *faults.List, name string, field *T, value T) {
+func def[T int | uint32 | int64 | time.Duration](fl *faults.List, name string, field *T, value T) {
 	switch {
 	case *field < 0:
 		fl.Addf("", 0, 0, name, "give a positive value, or 0 for the default", "%v is negative", *field)

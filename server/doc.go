@@ -1,7 +1,7 @@
 // Package server answers the calls of the allot.v1 contract: it decides orders with the engine, holds their stock in
 // the ledger, and serves one network until another is put in its place.
 //
-// One [Server] implements the three services. grpc-go calls it on one port. On a second port connectrpc calls the same
+// One [Server] implements the four services. grpc-go calls it on one port. On a second port connectrpc calls the same
 // methods for curl and browsers: JSON, gRPC-Web and the Connect protocol. One port for all would cost gRPC two thirds
 // of its calls a second. Nothing depends on the port: the same request gets the same answer or the same error.
 //

@@ -24,28 +24,34 @@ const ErrorDomain = "allot"
 
 // Reasons of the ErrorInfo that every error carries, for programs to branch on.
 const (
-	ReasonInvalid        = "INVALID_REQUEST"   // INVALID_ARGUMENT: BadRequest lists every field
-	ReasonMalformed      = "MALFORMED_MESSAGE" // INVALID_ARGUMENT: the bytes are no such message; BadRequest says where
-	ReasonTooLarge       = "MESSAGE_TOO_LARGE" // RESOURCE_EXHAUSTED
-	ReasonTooManyCalls   = "TOO_MANY_CALLS"    // RESOURCE_EXHAUSTED, with RetryInfo
-	ReasonBatchTooLarge  = "BATCH_TOO_LARGE"   // RESOURCE_EXHAUSTED
-	ReasonTooManyBatches = "TOO_MANY_BATCHES"  // RESOURCE_EXHAUSTED, with RetryInfo
-	ReasonBatchOpen      = "BATCH_NOT_DECIDED" // DEADLINE_EXCEEDED: time was up before it was known whether all can be filled
-	ReasonTooManyHolds   = "TOO_MANY_HOLDS"    // RESOURCE_EXHAUSTED, with RetryInfo
-	ReasonContended      = "STOCK_CONTENDED"   // ABORTED, with RetryInfo
-	ReasonRequestReused  = "REQUEST_ID_REUSED" // ALREADY_EXISTS; of a batch, metadata says request_ids
-	ReasonRequestKnown   = "REQUEST_ID_KNOWN"  // ALREADY_EXISTS: some of a batch were answered before and others not; metadata says request_ids
-	ReasonNoHold         = "NO_SUCH_HOLD"      // NOT_FOUND
-	ReasonTransition     = "HOLD_NOT_IN_STATE" // FAILED_PRECONDITION; metadata says from, the state, and to, the move
-	ReasonPricesChanged  = "PRICES_CHANGED"    // ABORTED: other prices are in force than those asked for; metadata says version, theirs
-	ReasonNoJournal      = "NO_JOURNAL"        // FAILED_PRECONDITION: the server keeps all in memory
-	ReasonTrimmed        = "SEQUENCE_TRIMMED"  // OUT_OF_RANGE: the journal keeps only what is later; metadata says oldest and latest
-	ReasonAhead          = "SEQUENCE_AHEAD"    // OUT_OF_RANGE: the journal ends before; metadata says oldest and latest
-	ReasonJournal        = "JOURNAL_FAILED"    // UNAVAILABLE, with RetryInfo: nobody knows whether it was done; repeat it with the same request_id
-	ReasonDraining       = "SHUTTING_DOWN"     // UNAVAILABLE, with RetryInfo: the stream ends because the server does
-	ReasonDeadline       = "DEADLINE_EXCEEDED" // DEADLINE_EXCEEDED
-	ReasonCancelled      = "CANCELLED"         // CANCELLED
-	ReasonInternal       = "INTERNAL"          // INTERNAL: a defect; the log has more
+	ReasonInvalid            = "INVALID_REQUEST"           // INVALID_ARGUMENT: BadRequest lists every field
+	ReasonMalformed          = "MALFORMED_MESSAGE"         // INVALID_ARGUMENT: the bytes are no such message; BadRequest says where
+	ReasonTooLarge           = "MESSAGE_TOO_LARGE"         // RESOURCE_EXHAUSTED
+	ReasonTooManyCalls       = "TOO_MANY_CALLS"            // RESOURCE_EXHAUSTED, with RetryInfo
+	ReasonBatchTooLarge      = "BATCH_TOO_LARGE"           // RESOURCE_EXHAUSTED
+	ReasonTooManyBatches     = "TOO_MANY_BATCHES"          // RESOURCE_EXHAUSTED, with RetryInfo
+	ReasonBatchOpen          = "BATCH_NOT_DECIDED"         // DEADLINE_EXCEEDED: time was up before it was known whether all can be filled
+	ReasonTooManyHolds       = "TOO_MANY_HOLDS"            // RESOURCE_EXHAUSTED, with RetryInfo
+	ReasonContended          = "STOCK_CONTENDED"           // ABORTED, with RetryInfo
+	ReasonRequestReused      = "REQUEST_ID_REUSED"         // ALREADY_EXISTS; of a batch, metadata says request_ids
+	ReasonRequestKnown       = "REQUEST_ID_KNOWN"          // ALREADY_EXISTS: some of a batch were answered before and others not; metadata says request_ids
+	ReasonNoHold             = "NO_SUCH_HOLD"              // NOT_FOUND
+	ReasonTransition         = "HOLD_NOT_IN_STATE"         // FAILED_PRECONDITION; metadata says from, the state, and to, the move
+	ReasonPricesChanged      = "PRICES_CHANGED"            // ABORTED: other prices are in force than those asked for; metadata says version, theirs
+	ReasonNoJournal          = "NO_JOURNAL"                // FAILED_PRECONDITION: the server keeps all in memory
+	ReasonTrimmed            = "SEQUENCE_TRIMMED"          // OUT_OF_RANGE: the journal keeps only what is later; metadata says oldest and latest
+	ReasonAhead              = "SEQUENCE_AHEAD"            // OUT_OF_RANGE: the journal ends before; metadata says oldest and latest
+	ReasonJournal            = "JOURNAL_FAILED"            // UNAVAILABLE, with RetryInfo: nobody knows whether it was done; repeat it with the same request_id
+	ReasonTooManySimulations = "TOO_MANY_SIMULATIONS"      // RESOURCE_EXHAUSTED, with RetryInfo
+	ReasonNoSimulation       = "NO_SUCH_SIMULATION"        // NOT_FOUND
+	ReasonNoResult           = "SIMULATION_WITHOUT_RESULT" // FAILED_PRECONDITION
+	ReasonNotKept            = "SIMULATION_NOT_KEPT"       // UNAVAILABLE: the server cannot write results
+	ReasonNoHistories        = "NO_HISTORIES"              // FAILED_PRECONDITION: the server was given no directory of histories
+	ReasonNoFiles            = "NETWORK_WITHOUT_FILES"     // FAILED_PRECONDITION: the network in service is in no files
+	ReasonDraining           = "SHUTTING_DOWN"             // UNAVAILABLE, with RetryInfo: the stream ends because the server does
+	ReasonDeadline           = "DEADLINE_EXCEEDED"         // DEADLINE_EXCEEDED
+	ReasonCancelled          = "CANCELLED"                 // CANCELLED
+	ReasonInternal           = "INTERNAL"                  // INTERNAL: a defect; the log has more
 )
 
 // maxViolations bounds the violations listed of one request; the message says how many there are. They travel in an

@@ -30,6 +30,7 @@ func (s *Server) newGRPC() *grpc.Server {
 	} {
 		g.RegisterService(s.guarded(desc), s)
 	}
+	g.RegisterService(s.guarded(&allotv1.SimulationService_ServiceDesc), s.Simulations())
 	grpc_health_v1.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	return g

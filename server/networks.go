@@ -26,9 +26,7 @@ func (s *Server) Check(_ context.Context, request *allotv1.CheckRequest) (*allot
 	if bad, ok := asFaults(err); ok {
 		out := &allotv1.CheckResponse{}
 		for _, f := range bad {
-			out.Faults = append(out.Faults, &allotv1.Fault{
-				File: f.File, Row: int32(f.Row), Column: int32(f.Column), Field: f.Field, Problem: f.Problem, Mend: f.Mend,
-			})
+			out.Faults = append(out.Faults, writeFault(f))
 		}
 		return out, nil
 	}
@@ -36,6 +34,10 @@ func (s *Server) Check(_ context.Context, request *allotv1.CheckRequest) (*allot
 		return nil, err
 	}
 	return &allotv1.CheckResponse{Network: summary(snap)}, nil
+}
+
+func writeFault(f faults.Fault) *allotv1.Fault {
+	return &allotv1.Fault{File: f.File, Row: int32(f.Row), Column: int32(f.Column), Field: f.Field, Problem: f.Problem, Mend: f.Mend}
 }
 
 // Load implements allotv1.NetworkServiceServer.
@@ -65,6 +67,18 @@ func (s *Server) Current(context.Context, *allotv1.CurrentRequest) (*allotv1.Cur
 func (s *Server) sourceOf(request proto.Message, files []*allotv1.NetworkFile) (source, error) {
 	var fl faults.List
 	violations(request, &fl)
+	dir := filesOf(files, &fl)
+	if err := fl.Err(); err != nil {
+		return source{}, err
+	}
+	if len(files) == 0 {
+		return s.own(), nil
+	}
+	return sourceIn(dir), nil
+}
+
+// filesOf is the directory of files that were sent.
+func filesOf(files []*allotv1.NetworkFile, fl *faults.List) fs.FS {
 	dir := fstest.MapFS{} // the standard library's one file system in memory
 	for i, f := range files {
 		field := fmt.Sprintf("files[%d].name", i)
@@ -78,13 +92,7 @@ func (s *Server) sourceOf(request proto.Message, files []*allotv1.NetworkFile) (
 			dir[f.GetName()] = &fstest.MapFile{Data: f.GetContent()}
 		}
 	}
-	if err := fl.Err(); err != nil {
-		return source{}, err
-	}
-	if len(files) == 0 {
-		return s.own(), nil
-	}
-	return sourceIn(dir), nil
+	return dir
 }
 
 // own is where the network comes from that the server began with.

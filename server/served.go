@@ -24,7 +24,9 @@ import (
 type served struct {
 	snap    *network.Snapshot
 	engine  *engine.Engine
-	number  ledger.Network // the ledger's, of its version
+	number  ledger.Network                // the ledger's, of its version
+	files   func() fs.FS                  // what it was read from, but for the stock; nil where that is not known
+	stock   atomic.Pointer[network.Stock] // of the files, as they were last read
 	prices  atomic.Pointer[priced]
 	since   units.Instant
 	desks   sync.Pool // of *desk
@@ -151,6 +153,7 @@ func (s *Server) load(from source, setStock bool) error {
 		if n, err = newServed(snap, s.cfg.Engine, at); err != nil {
 			return err
 		}
+		n.files = from.kept
 		if err := s.enter(n, from, stock, setStock); err != nil {
 			n.close()
 			return err
@@ -167,6 +170,7 @@ func (s *Server) load(from source, setStock bool) error {
 			}
 		}
 	}
+	n.stock.Store(stock)
 	s.network.Store(n)
 	if s.cfg.Loaded != nil {
 		s.cfg.Loaded(snap, stock)

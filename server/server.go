@@ -22,24 +22,27 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-// A Server serves one network at a time. It implements the three services of allot.v1; Serve puts them on two ports.
+// A Server serves one network at a time. It implements three services of allot.v1, and Simulations returns the fourth; Serve
+// puts them on two ports.
 // Its methods are safe for concurrent use.
 type Server struct {
 	allotv1.UnsafeAllocationServiceServer
 	allotv1.UnsafeInventoryServiceServer
 	allotv1.UnsafeNetworkServiceServer
 
-	cfg      Config
-	ledger   *ledger.Ledger
-	network  atomic.Pointer[served]
-	loading  sync.Mutex // one Load at a time
-	gate     *gate
-	batches  *gate
-	health   *health.Server
-	tooLarge *refusal
-	draining context.Context // ends when streams must
-	drained  context.CancelFunc
-	decided  func() // for tests: called between deciding a batch and holding its stock; may be nil
+	cfg         Config
+	ledger      *ledger.Ledger
+	network     atomic.Pointer[served]
+	loading     sync.Mutex // one Load at a time
+	gate        *gate
+	batches     *gate
+	health      *health.Server
+	tooLarge    *refusal
+	draining    context.Context // ends when streams must
+	drained     context.CancelFunc
+	simulations *simulations
+	decided     func()                              // for tests: called between deciding a batch and holding its stock; may be nil
+	replayed    func(ctx context.Context, done int) // for tests: called when so many orders of a simulation are replayed; may be nil
 }
 
 // New reads the network, puts its stock into a new ledger, and returns a server ready to serve it. The error is a
@@ -64,12 +67,17 @@ func New(cfg Config) (*Server, error) {
 	if err := s.load(s.own(), false); err != nil {
 		return nil, err
 	}
+	if s.simulations, err = newSimulations(s); err != nil {
+		s.network.Load().close()
+		return nil, err
+	}
 	return s, nil
 }
 
-// Close releases the memory of the network. Nothing may be called afterwards. A Store is its caller's to close.
+// Close cancels simulations and releases the memory of the network. Nothing may be called afterwards. A Store is its caller's to close.
 func (s *Server) Close() {
 	s.drained()
+	s.simulations.close()
 	s.network.Load().close()
 }
 
@@ -170,6 +178,7 @@ func (s *Server) drain(g *grpc.Server, h *http.Server) error {
 			_ = h.Close()
 		}
 	})
+	both.Go(func() { s.simulations.cancelAll(bounded) })
 	both.Wait()
 	if bounded.Err() != nil {
 		left := s.gate.inFlight.Load()

@@ -20,6 +20,8 @@ var validator = sync.OnceValue(func() protovalidate.Validator {
 		&allotv1.ShipRequest{}, &allotv1.ShortPickRequest{}, &allotv1.WatchDecisionsRequest{},
 		&allotv1.ImportStockRequest{}, &allotv1.StockRow{}, &allotv1.WatchStockRequest{},
 		&allotv1.CheckRequest{}, &allotv1.LoadRequest{}, &allotv1.CurrentRequest{}, &allotv1.PricesRequest{},
+		&allotv1.SimulationServiceRunRequest{}, &allotv1.SimulationServiceCompareRequest{}, &allotv1.SimulationServiceListRequest{},
+		&allotv1.SimulationServiceGetRequest{}, &allotv1.SimulationServiceCancelRequest{},
 	))
 	if err != nil {
 		panic("server: the rules of the contract do not compile: " + err.Error())
@@ -69,6 +71,8 @@ const (
 	maxRows       = 10_000
 	maxPrices     = 10_000
 	maxBatch      = 100_000
+	maxSimulated  = 100_000
+	maxRuns       = 16
 	maxName       = 128 // bytes of a SKU, an id of an order, a request or a warehouse, or a service's name
 	maxPostal     = 16
 	maxTimeZone   = 64

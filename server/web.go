@@ -37,7 +37,7 @@ func (s *Server) newWeb() *http.Server {
 	}
 }
 
-// handler answers the second port: the three services, health and reflection.
+// handler answers the second port: the four services, health and reflection.
 func (s *Server) handler() http.Handler {
 	options := []connect.HandlerOption{
 		connect.WithCodec(binaryCodec()), connect.WithCodec(jsonCodec("json")), connect.WithCodec(jsonCodec("json; charset=utf-8")),
@@ -49,6 +49,7 @@ func (s *Server) handler() http.Handler {
 	calls.Handle(allotv1connect.NewAllocationServiceHandler(webAllocation{s}, options...))
 	calls.Handle(allotv1connect.NewInventoryServiceHandler(webInventory{s}, options...))
 	calls.Handle(allotv1connect.NewNetworkServiceHandler(s, options...))
+	calls.Handle(allotv1connect.NewSimulationServiceHandler(webSimulation{simulationService{s: s}}, options...))
 
 	mux := http.NewServeMux()
 	mux.Handle("/allot.v1.", http.NotFoundHandler())
@@ -77,6 +78,7 @@ var serviceNames = []string{
 	allotv1.AllocationService_ServiceDesc.ServiceName,
 	allotv1.InventoryService_ServiceDesc.ServiceName,
 	allotv1.NetworkService_ServiceDesc.ServiceName,
+	allotv1.SimulationService_ServiceDesc.ServiceName,
 }
 
 // streams are the procedures that may go on for long, and whose requests may be of any length: their messages are bounded.
@@ -84,6 +86,7 @@ var streams = map[string]bool{
 	allotv1connect.AllocationServiceWatchDecisionsProcedure: true,
 	allotv1connect.InventoryServiceWatchStockProcedure:      true,
 	allotv1connect.InventoryServiceImportStockProcedure:     true,
+	allotv1connect.SimulationServiceRunProcedure:            true,
 }
 
 // admit counts a request as in flight and refuses one that says it is too large, before anything is read of it.
