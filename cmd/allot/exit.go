@@ -14,6 +14,7 @@ const (
 	exitUsage   = 2
 	exitFailed  = 3 // the world did not let it
 	exitRefused = 4 // allocate --strict
+	exitNoGo    = 5 // compare --go
 )
 
 // A toldError ends a command with a code, when it has told why already.
@@ -32,8 +33,10 @@ func exitCodesTopic() *cobra.Command {
      ledger verify: the data is damaged; ledger replay: a decision came out otherwise
   2  the command was called wrongly: an unknown flag, a missing argument, a value that is no such thing
   3  the command could not do its work: a file that cannot be read or written, a port in use,
-     a data directory that is in use, damaged or of another network, an interruption
+     a data directory that is in use, damaged or of another network, an interruption; simulate: what was
+     replayed until the interruption is kept as a partial result
   4  allocate --strict: every order could be read, and some were refused
+  5  compare --go: the runs were compared, and one does not meet a condition
 
 A refused order is a result and not a failure, which is why it counts under --strict only. A server that was told to
 stop (SIGINT, SIGTERM) ends with 0 when every call in flight ended by itself, and with 3 when some were cut off. One that

@@ -23,7 +23,7 @@ import (
 func ordersTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "orders",
-		Short: "The files of orders that allocate reads",
+		Short: "The files of orders that allocate, forecast fit and simulate read",
 		Long: `Orders come as JSON Lines or as CSV. The ending of a file's name tells which: .csv is CSV, .jsonl, .ndjson and .json are
 JSON Lines. Standard input is JSON Lines unless --format says csv.
 
@@ -47,10 +47,28 @@ one order; what holds for the whole order stands in its first row, and may stand
   promise_at    or the instant by which it must have arrived, as 2026-11-27T17:00:00-05:00
   collect_at    the warehouse where the buyer collects it, in place of a destination
   services      the only services that may be used, separated by semicolons
-  ordered_at    when it came, as 2026-11-02T15:04:05Z; in JSON Lines orderedAt. Only "allot forecast fit" reads it
+  ordered_at    when it came, as 2026-11-02T15:04:05Z; in JSON Lines orderedAt. Allocate passes over it
+  value         what the buyer paid for the goods, without shipping, as 49.90. Only replays make use of it
 
 An order with a fault is listed with file, row and column and is not decided; the other orders are. In a CSV with a row
-that cannot be read nothing is decided, since the row may be a line of any of its orders.`,
+that cannot be read nothing is decided, since the row may be a line of any of its orders.
+
+Replays ("allot simulate" and the questions on top of it) read histories: orders that all say when they came, in the order of
+time, each with a name of its own; the rows of an order in CSV stand one below the other. What happened to the stock
+stands between them. In JSON Lines it is a line with the member stock:
+
+  {"stock":"inbound","at":"2026-11-02T06:00:00Z","warehouse":"reno","sku":"mug","quantity":500,"due":"2026-11-09T08:00:00Z"}
+
+In CSV it is a row with these columns, and ordered_at is when it happened or was announced:
+
+  event         adjust: quantity more are on hand, or fewer where it is negative; set: quantity are on hand from now on;
+                inbound: quantity will be on hand from due on; empty or order: the row is of an order
+  warehouse     its id
+  due           of inbound: when it will be on hand
+
+Parquet has the columns of CSV, one row a line of an order: text, or of the type that fits (timestamps, dates, decimals,
+booleans, integers). Several files are merged by time. Every fault of every file is listed, and nothing is replayed
+unless --max-bad allows a share of them.`,
 	}
 }
 
@@ -165,6 +183,9 @@ func jsonOrder(file string, row int, text []byte, long bool) *filedOrder {
 	if err != nil {
 		o.faults = append(o.faults, o.place(faults.Fault{Field: "orderedAt", Problem: err.Error()}))
 	}
+	if cut, err = valueOf(cut); err != nil {
+		o.faults = append(o.faults, o.place(faults.Fault{Field: "value", Problem: err.Error()}))
+	}
 	order, err := server.ParseOrder(cut)
 	o.at = when
 	bad, _ := asFaults(err)
@@ -182,24 +203,46 @@ func jsonOrder(file string, row int, text []byte, long bool) *filedOrder {
 // orderedAt takes the member orderedAt, which the API's Order does not have, out of an order in JSON: blanks stand in its
 // place, so that what is wrong with the rest stays where it is. It says nothing of what is no JSON.
 func orderedAt(text []byte) (at units.Instant, rest []byte, err error) {
-	if !bytes.Contains(text, []byte(`"orderedAt"`)) {
+	value, rest := cutMember(text, "orderedAt")
+	if value == nil {
 		return 0, text, nil
+	}
+	if err = json.Unmarshal(value, &at); err != nil {
+		err = fmt.Errorf("%.60s is no moment; write it as \"2026-11-02T15:04:05Z\"", value)
+	}
+	return at, rest, err
+}
+
+// valueOf takes the member value out of an order in JSON, as orderedAt does. Only replays make use of it.
+func valueOf(text []byte) (rest []byte, err error) {
+	value, rest := cutMember(text, "value")
+	if value == nil {
+		return text, nil
+	}
+	var worth units.Money
+	if err = json.Unmarshal(value, &worth); err != nil {
+		err = fmt.Errorf("%.60s is no amount; write it as \"49.90\"", value)
+	}
+	return rest, err
+}
+
+// cutMember returns a member of an object in JSON, and the text with blanks in its place; nil where it has none.
+func cutMember(text []byte, member string) (value json.RawMessage, rest []byte) {
+	if !bytes.Contains(text, []byte(`"`+member+`"`)) {
+		return nil, text
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, broken := d.Token(); broken != nil || open != json.Delim('{') {
-		return 0, text, nil //nolint:nilerr // whoever reads the order says what is wrong with it
+		return nil, text // whoever reads the order says what is wrong with it
 	}
 	for before := d.InputOffset(); d.More(); before = d.InputOffset() {
 		key, broken := d.Token()
-		var value json.RawMessage
+		value = nil
 		if broken != nil || d.Decode(&value) != nil {
 			break
 		}
-		if key != "orderedAt" {
+		if key != member {
 			continue
-		}
-		if err = json.Unmarshal(value, &at); err != nil {
-			err = fmt.Errorf("%.60s is no moment; write it as \"2026-11-02T15:04:05Z\"", value)
 		}
 		end := d.InputOffset()
 		rest = bytes.Clone(text)
@@ -211,7 +254,7 @@ func orderedAt(text []byte) (at units.Instant, rest []byte, err error) {
 				rest[end+int64(i)] = ' '
 			}
 		}
-		return at, rest, err
+		return value, rest
 	}
-	return 0, text, nil //nolint:nilerr // as above
+	return nil, text
 }

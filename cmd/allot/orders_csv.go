@@ -19,6 +19,7 @@ var orderColumns = []table.Column{
 	{Name: "order_id", Required: true}, {Name: "sku", Required: true}, {Name: "quantity", Required: true},
 	{Name: "postal_code"}, {Name: "country"}, {Name: "latitude"}, {Name: "longitude"}, {Name: "time_zone"}, {Name: "commercial"},
 	{Name: "promise_date"}, {Name: "promise_at"}, {Name: "collect_at"}, {Name: "services"}, {Name: "ordered_at"},
+	{Name: "value"}, // of replays
 }
 
 // wholeOrder are the columns that say something of an order, not of a line.

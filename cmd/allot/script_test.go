@@ -3,8 +3,12 @@ package main
 import (
 	"errors"
 	"flag"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -32,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(env.Cd+"/network", os.DirFS("testdata/network"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "replace": replace, "serve": startServer, "end": stopServer, "post": post, "flip": flip,
+			"exits": exits, "replace": replace, "serve": startServer, "end": stopServer, "post": post, "flip": flip, "same": same,
 		},
 	})
 }
@@ -72,4 +76,35 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], old)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out), 0o600))
+}
+
+// same wants two directories with the same files, byte for byte: same DIR DIR
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: same DIR DIR")
+	}
+	files := func(dir string) map[string]string {
+		found := map[string]string{}
+		root := ts.MkAbs(dir)
+		ts.Check(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			raw, err := os.ReadFile(path)
+			name, _ := filepath.Rel(root, path) // it lies below
+			found[name] = string(raw)
+			return err
+		}))
+		return found
+	}
+	a, b := files(args[0]), files(args[1])
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		if other, ok := b[name]; !ok || other != a[name] {
+			ts.Fatalf("%s is not the same in %s and %s, or not there", name, args[0], args[1])
+		}
+		delete(b, name)
+	}
+	if len(b) > 0 || len(a) == 0 {
+		ts.Fatalf("%s has more files, or %s has none: %q", args[1], args[0], slices.Sorted(maps.Keys(b)))
+	}
 }

@@ -33,6 +33,8 @@ const (
 var flagOf = map[string]string{
 	"MaxMessage": "--max-message", "MaxBatch": "--max-batch", "MaxBatches": "--max-batches", "BatchBudget": "--batch-budget",
 	"BatchWorkers": "--batch-workers", "DecideBudget": "--decide-budget", "MaxInFlight": "--max-in-flight", "MaxStreams": "--max-streams",
+	"Simulations": "--simulations", "SimulateShare": "--simulate-share", "MaxSimulations": "--max-simulations",
+	"MaxSimulationsQueued": "--max-simulations-queued", "KeepSimulations": "--keep-simulations", "KeepSimulationBytes": "--keep-simulation-bytes",
 	"DrainDelay": "--drain-delay", "DrainTimeout": "--drain-timeout", "AllowOrigins": "--allow-origin",
 }
 
@@ -45,7 +47,8 @@ type serveFlags struct {
 	data                string // empty keeps everything in memory
 	snapshotEvery, keep int
 
-	prices pricesFlags
+	prices      pricesFlags
+	simulations serveSimulations
 }
 
 func newServe(t *terminal) *cobra.Command {
@@ -72,6 +75,12 @@ started. Decisions weigh the prices beside what is paid and leave the last units
 they refuse nothing for a price. --prices-share keeps that work to a part of one processor. Where it fails, the log says so and
 the prices before stay in force. "allot forecast fit" makes forecasts, "allot prices show" shows prices.
 
+SimulationService replays orders on this network or on another, beside live decisions and without touching them: orders that the
+request has, or a file of the directory --histories. What comes of it is kept in --simulations. All of this takes no
+more of the processors than --simulate-share: whole processors of that share are goroutines that work without a rest, less than
+one is a goroutine that rests in between. Its memory is not bounded by that: a million orders take some hundred megabytes.
+"allot simulate" does the same without a server.
+
 The addresses and a curl line to try are printed; the log goes to standard error. SIGINT or SIGTERM drains: health turns
 NOT_SERVING, new calls are refused, those in flight may end. A second signal ends at once.
 
@@ -83,6 +92,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 		Example: `  allot serve examples/us-parcel
   allot serve examples/us-parcel --data data
   allot serve examples/us-parcel --forecast examples/us-parcel/forecast/forecast.yaml --prices prices.csv
+  allot serve examples/us-parcel --histories seasons --simulations simulations --simulate-share 50%
   allot serve --grpc :7430 --http none --log-format json networks/retail
   curl -s http://127.0.0.1:7431/healthz
   grpcurl -plaintext 127.0.0.1:7430 list`,
@@ -102,6 +112,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f.IntVar(&fl.snapshotEvery, "snapshot-every", 1_000_000, "with --data, make a snapshot every `N` events: fewer make a restart quicker")
 	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
 	fl.prices.add(cmd)
+	fl.simulations.add(cmd, &fl.cfg)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
@@ -189,6 +200,13 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 	var read atomic.Pointer[loaded]
 	fl.cfg.Log, fl.cfg.Now, fl.cfg.Files = log, t.now, root.FS()
 	fl.cfg.Loaded = func(snap *network.Snapshot, stock *network.Stock) { read.Store(&loaded{snap, stock}) }
+	histories, err := fl.simulations.open(&fl.cfg)
+	if err != nil {
+		return err
+	}
+	if histories != nil {
+		defer func() { _ = histories.Close() }() // nothing is written through it
+	}
 	s, err := server.New(fl.cfg)
 	if err != nil {
 		return flagFaults(err)

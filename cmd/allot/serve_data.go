@@ -34,6 +34,7 @@ func (fl *serveFlags) check(given func(flag string) bool) error {
 		}
 	}
 	fl.prices.check(given, &bad)
+	fl.simulations.check(given, &fl.cfg, &bad)
 	if bad.Len() > 0 {
 		return misuse(bad.Err())
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/server"
+	"github.com/allot-engine/allot/server/pace"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -69,7 +70,7 @@ type pricing struct {
 
 	refresher atomic.Pointer[lookahead.Refresher]
 	engine    *engine.Engine // that it is for
-	pace      pacer
+	pace      *pace.Pacer    // of the refresh under way
 }
 
 // newPricing reads the forecast, and puts the prices that are on file in force. It returns nil where none are to be made.
@@ -98,7 +99,7 @@ func newPricing(fl *pricesFlags, s *server.Server, log *slog.Logger, stock func(
 	if forecast == nil {
 		return nil, nil
 	}
-	p := &pricing{fl: fl, forecast: forecast, log: log, look: s.Outlook, set: s.SetPrices, pace: pacer{share: fl.share}}
+	p := &pricing{fl: fl, forecast: forecast, log: log, look: s.Outlook, set: s.SetPrices}
 	p.inbound = func() []lookahead.Supply { return inboundOf(stock()) }
 	if err := p.renew(s.Outlook().Engine); err != nil { // so that a forecast of another network is told at once
 		return nil, err
@@ -111,7 +112,7 @@ func newPricing(fl *pricesFlags, s *server.Server, log *slog.Logger, stock func(
 
 // renew makes a refresher for an engine, which learns anew.
 func (p *pricing) renew(e *engine.Engine) error {
-	r, err := lookahead.New(e, p.forecast, lookahead.Options{Seed: p.fl.seed, Workers: 1, Stop: p.pace.stop})
+	r, err := lookahead.New(e, p.forecast, lookahead.Options{Seed: p.fl.seed, Workers: 1, Stop: func() bool { return p.pace.Stop() }})
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (p *pricing) once(ctx context.Context) {
 	default:
 		p.log.Info("new prices", "version", version, "stock", report.StockRows, "days", report.ShipRows, "highest", report.Highest.String(),
 			"orders_expected", int64(report.Orders), "orders_seen", report.Learned, "orders_a_day", int64(report.Volume),
-			"took", time.Since(began).Round(time.Millisecond), "worked", p.pace.worked.Round(time.Millisecond))
+			"took", time.Since(began).Round(time.Millisecond), "worked", p.pace.Worked().Round(time.Millisecond))
 	}
 }
 
@@ -148,7 +149,7 @@ func (p *pricing) make(ctx context.Context) (version string, report *lookahead.R
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	p.pace.begin(ctx)
+	p.pace = pace.New(ctx, p.fl.share)
 	at := p.look()
 	if at.Engine != p.engine {
 		if err := p.renew(at.Engine); err != nil {
@@ -182,34 +183,4 @@ func schedule(ctx context.Context, every time.Duration, once func(context.Contex
 		case <-next:
 		}
 	}
-}
-
-// A pacer keeps one goroutine to a share of a processor: after each slice of work it rests in proportion.
-type pacer struct {
-	share  float64
-	ctx    context.Context // kept here because the search that is paced knows none
-	since  time.Time       // the present slice began
-	worked time.Duration   // since begin
-}
-
-// slice is how long at least it works before it rests: what others notice of it at most, where there is but one processor.
-const slice = 10 * time.Millisecond
-
-func (p *pacer) begin(ctx context.Context) { p.ctx, p.since, p.worked = ctx, time.Now(), 0 }
-
-// stop rests where it is time to, and tells whether to stop for good. It is called again and again by what is paced.
-func (p *pacer) stop() bool {
-	worked := time.Since(p.since)
-	if worked < slice {
-		return p.ctx.Err() != nil
-	}
-	p.worked += worked
-	rest := time.NewTimer(time.Duration(float64(worked) * (1/p.share - 1)))
-	defer rest.Stop()
-	select {
-	case <-p.ctx.Done():
-	case <-rest.C:
-	}
-	p.since = time.Now()
-	return p.ctx.Err() != nil
 }
