@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +96,7 @@ func openParquet(at io.ReaderAt, size int64) (f *parquet.File, err error) {
 	return parquet.OpenFile(at, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 }
 
-// A cellReader reads one value that is not null.
+// A cellReader reads one value that is not null; nil reads text.
 type cellReader func(p *parser, e *entry, v parquet.Value, fault func(mend, format string, args ...any))
 
 // parquetColumns returns how to read each column, or what is wrong with them.
@@ -117,8 +118,8 @@ func parquetColumns(f *parquet.File) (readers []cellReader, fl []faults.Fault, e
 			fl = append(fl, faults.Fault{Column: i + 1, Field: field.Name(), Problem: "the column is nested or repeated", Mend: "write one row a line of an order, and plain columns"})
 			continue
 		}
-		read, mend := readerOf(column(c), field.Type())
-		if read == nil {
+		read, text, mend := readerOf(column(c), field.Type())
+		if read == nil && !text {
 			fl = append(fl, faults.Fault{Column: i + 1, Field: field.Name(), Problem: fmt.Sprintf("the column cannot be read from %v", field.Type()), Mend: mend})
 		}
 		readers = append(readers, read)
@@ -126,8 +127,8 @@ func parquetColumns(f *parquet.File) (readers []cellReader, fl []faults.Fault, e
 	return readers, fl, nil
 }
 
-// readerOf returns how to read a column of a type, or what else to write.
-func readerOf(c column, t parquet.Type) (read cellReader, mend string) {
+// readerOf returns how to read a column of a type, or what else to write. Text is read without a reader.
+func readerOf(c column, t parquet.Type) (read cellReader, text bool, mend string) {
 	kind := t.Kind()
 	var logical format.LogicalTypeValue
 	if l := t.LogicalType(); l != nil {
@@ -135,14 +136,7 @@ func readerOf(c column, t parquet.Type) (read cellReader, mend string) {
 	}
 	dec, decimal := logical.(*format.DecimalType)
 	if kind == parquet.ByteArray && !decimal {
-		return func(p *parser, e *entry, v parquet.Value, fault func(mend, format string, args ...any)) {
-			text := string(v.ByteArray())
-			if !utf8.ValidString(text) {
-				fault("write UTF-8", "%.60q is not UTF-8 text", text)
-				return
-			}
-			p.field(e, c, text, fault)
-		}, ""
+		return nil, true, ""
 	}
 	whole := kind == parquet.Int32 || kind == parquet.Int64
 	_, integer := logical.(*format.IntType)
@@ -152,25 +146,25 @@ func readerOf(c column, t parquet.Type) (read cellReader, mend string) {
 	case colQuantity:
 		mend = "write a 32-bit or 64-bit integer"
 		if plain || float {
-			return readQuantity, ""
+			return readQuantity, false, ""
 		}
 		if decimal {
-			return readDecimal(c, int(dec.Scale)), ""
+			return readDecimal(c, int(dec.Scale)), false, ""
 		}
 	case colValue, colLatitude, colLongitude:
 		mend = "write a decimal or a double"
 		if plain || float {
-			return readNumber(c), ""
+			return readNumber(c), false, ""
 		}
 		if decimal {
-			return readDecimal(c, int(dec.Scale)), ""
+			return readDecimal(c, int(dec.Scale)), false, ""
 		}
 	case colCommercial:
 		mend = "write a boolean"
 		if kind == parquet.Boolean {
 			return func(_ *parser, e *entry, v parquet.Value, _ func(mend, format string, args ...any)) {
 				e.commercial = v.Boolean()
-			}, ""
+			}, false, ""
 		}
 	case colPromiseDate:
 		mend = "write a date, or text as 2026-11-27"
@@ -179,7 +173,7 @@ func readerOf(c column, t parquet.Type) (read cellReader, mend string) {
 				if e.date = units.Date(v.Int32()); e.date == 0 {
 					e.date = -1 // 0 is no promise; this one is refused as all of before
 				}
-			}, ""
+			}, false, ""
 		}
 	case colOrdered, colPromiseAt, colDue:
 		mend = "write a timestamp, or text as 2026-11-27T17:00:00-05:00"
@@ -189,7 +183,7 @@ func readerOf(c column, t parquet.Type) (read cellReader, mend string) {
 				t := v.Int96() // nanoseconds of the day, then the day
 				nanos := int64(uint64(t[1])<<32 | uint64(t[0]))
 				e.instant(c, units.Instant((int64(t[2])-julian1970)*86_400+nanos/1_000_000_000))
-			}, ""
+			}, false, ""
 		}
 		if stamp, ok := logical.(*format.TimestampType); ok && kind == parquet.Int64 && stamp.Unit.Value != nil {
 			per := int64(time.Second / stamp.Unit.Value.Duration())
@@ -200,14 +194,14 @@ func readerOf(c column, t parquet.Type) (read cellReader, mend string) {
 					at--
 				}
 				e.instant(c, units.Instant(at))
-			}, ""
+			}, false, ""
 		}
 	case colPostal:
 		mend = "write text: as a number 02139 loses its zero"
 	default:
 		mend = "write text"
 	}
-	return nil, mend
+	return nil, false, mend
 }
 
 func readQuantity(_ *parser, e *entry, v parquet.Value, fault func(mend, format string, args ...any)) {
@@ -282,61 +276,218 @@ func readDecimal(c column, scale int) cellReader {
 	}
 }
 
-// rowGroup parses the rows of a row group.
+// batch is how many rows of a row group are read at a time, column by column.
+const batch = 128
+
+// A cursor reads a column of a row group from its first value to its last.
+type cursor struct {
+	pages parquet.Pages
+	page  parquet.Page
+	left  int        // values of the page that are not read, nulls too
+	read  cellReader // nil: it is text
+	nulls bool       // all of the page is null
+
+	// Of text: what the page or the dictionary has, and of a dictionary which of it each value is. A row takes its text
+	// from there, so that a dictionary's is made once and not once a row.
+	dictionary parquet.Dictionary
+	texts      []string
+	wrong      bool    // some text is not UTF-8
+	index      []int32 // nil without a dictionary
+	present    []byte  // definition levels of the values that are left; nil where none can be null
+	next       int     // value that is not null
+
+	values parquet.ValueReader // of anything else
+	buf    [batch]parquet.Value
+}
+
+// turn goes on to the next page that has values. The error is io.EOF after the last.
+func (c *cursor) turn() error {
+	for c.left == 0 {
+		parquet.Release(c.page)
+		var err error
+		if c.page, err = c.pages.ReadPage(); err != nil {
+			c.page = nil
+			return err
+		}
+		c.left = int(c.page.NumValues())
+	}
+	if c.nulls = c.page.NumNulls() == c.page.NumValues(); c.nulls {
+		return nil
+	}
+	if c.read != nil {
+		c.values = c.page.Values()
+		return nil
+	}
+	c.next, c.present = 0, c.page.DefinitionLevels()
+	data := c.page.Data()
+	if d := c.page.Dictionary(); d != nil {
+		c.index = data.Int32()
+		if d != c.dictionary {
+			c.dictionary = d
+			all := d.Page().Data()
+			c.take(all.ByteArray())
+		}
+		return nil
+	}
+	c.index, c.dictionary = nil, nil
+	c.take(data.ByteArray())
+	return nil
+}
+
+// take makes strings of byte arrays that stand one after the other.
+func (c *cursor) take(data []byte, offsets []uint32) {
+	all := string(data)
+	c.texts, c.wrong = c.texts[:0], false
+	for i := range len(offsets) - 1 {
+		text := all[offsets[i]:offsets[i+1]]
+		c.wrong = c.wrong || !utf8.ValidString(text)
+		c.texts = append(c.texts, text)
+	}
+}
+
+// text returns the next value of a page of text; ok is false where it is null.
+func (c *cursor) text() (text string, ok bool) {
+	if len(c.present) > 0 {
+		level := c.present[0]
+		if c.present = c.present[1:]; level == 0 {
+			return "", false
+		}
+	}
+	at := c.next
+	c.next++
+	if c.index != nil {
+		at = int(c.index[at])
+	}
+	return c.texts[at], true
+}
+
+// A tableReader reads a row group.
+type tableReader struct {
+	p       *parser
+	h       *header
+	cursors []cursor
+	rows    [batch]entry
+	faults  []faults.Fault // of the batch
+	i       int            // column that is being read
+	e       *entry         // and row
+	fault   func(mend, format string, args ...any)
+}
+
+// column reads the values of a column in the next n rows, and returns how many of them there are when something is wrong.
+func (t *tableReader) column(i, n int) (int, error) {
+	cur, c := &t.cursors[i], t.h.col[i]
+	t.i = i
+	for done := 0; done < n; {
+		if cur.left == 0 {
+			if err := cur.turn(); err != nil {
+				return done, err
+			}
+		}
+		some := min(n-done, cur.left)
+		rows := t.rows[done : done+some]
+		switch {
+		case cur.nulls:
+		case cur.read == nil:
+			for k := range rows {
+				text, ok := cur.text()
+				if !ok || text == "" {
+					continue // empty text says nothing, as in CSV
+				}
+				t.e = &rows[k]
+				t.e.has |= 1 << c
+				if cur.wrong && !utf8.ValidString(text) {
+					t.fault("write UTF-8", "%.60q is not UTF-8 text", text)
+					continue
+				}
+				t.p.field(t.e, c, text, t.fault)
+			}
+		default:
+			got, err := cur.values.ReadValues(cur.buf[:some])
+			for k, v := range cur.buf[:got] {
+				if v.IsNull() || v.Kind() == parquet.ByteArray && len(v.ByteArray()) == 0 {
+					continue
+				}
+				t.e = &rows[k]
+				t.e.has |= 1 << c
+				cur.read(t.p, t.e, v, t.fault)
+			}
+			if got < some {
+				if err == nil {
+					err = io.ErrNoProgress
+				}
+				return done + got, err
+			}
+		}
+		done += some
+		cur.left -= some
+	}
+	return n, nil
+}
+
+func (t *tableReader) close() {
+	for i := range t.cursors {
+		parquet.Release(t.cursors[i].page)
+		_ = t.cursors[i].pages.Close() // it is only read
+	}
+}
+
+// rowGroup parses the rows of a row group. It reads column by column, some rows of each, and makes orders of them row by row.
 func (p *parser) rowGroup(rows parquet.RowGroup, h *header, readers []cellReader, first int, out *part) {
 	g := &p.group
 	g.begin(p, out, h)
 	row := first
+	broken := func(format string, args ...any) {
+		out.broken = &faults.Fault{Row: row, Problem: "the file is broken: " + fmt.Sprintf(format, args...), Mend: "write it again"}
+	}
 	defer func() {
-		if broken := recover(); broken != nil {
-			out.broken = &faults.Fault{Row: row, Problem: fmt.Sprintf("the file is broken: %v", broken), Mend: "write it again"}
+		if what := recover(); what != nil {
+			broken("%v", what)
 		}
 	}()
-	in := rows.Rows()
-	defer func() { _ = in.Close() }() // it is only read
-	var (
-		buf [256]parquet.Row
-		e   entry
-		i   int
-		c   column
-	)
-	fault := func(mend, format string, args ...any) {
-		e.bad = true
-		out.fault(faults.Fault{Row: e.row, Column: i + 1, Field: columnNames[c], Problem: fmt.Sprintf(format, args...), Mend: mend})
+	t := &tableReader{p: p, h: h}
+	t.fault = func(mend, format string, args ...any) {
+		t.e.bad = true
+		t.faults = append(t.faults, faults.Fault{Row: t.e.row, Column: t.i + 1, Field: columnNames[h.col[t.i]], Problem: fmt.Sprintf(format, args...), Mend: mend})
 	}
-	for {
-		n, err := in.ReadRows(buf[:])
-		for _, cells := range buf[:n] {
-			e = entry{row: row}
-			row++
-			for _, v := range cells {
-				if v.IsNull() {
-					continue
-				}
-				i = v.Column()
-				c = h.col[i]
-				if v.Kind() == parquet.ByteArray && len(v.ByteArray()) == 0 {
-					continue // empty text says nothing, as in CSV
-				}
-				e.has |= 1 << c
-				readers[i](p, &e, v, fault)
+	defer t.close()
+	for i, chunk := range rows.ColumnChunks() {
+		t.cursors = append(t.cursors, cursor{pages: chunk.Pages(), read: readers[i]})
+	}
+	want := int(rows.NumRows())
+	for left := want; left > 0 && out.broken == nil; {
+		n := min(left, batch)
+		for k := range n {
+			t.rows[k] = entry{row: row + k}
+		}
+		t.faults = t.faults[:0]
+		var failed error
+		for i := range t.cursors {
+			got, err := t.column(i, n)
+			if err != nil {
+				n, failed = got, err // the columns before have these rows
 			}
-			g.add(&e)
 		}
-		if errors.Is(err, io.EOF) {
-			break
+		slices.SortStableFunc(t.faults, func(a, b faults.Fault) int { return cmp.Compare(a.Row, b.Row) })
+		next := 0
+		for k := range n {
+			e := &t.rows[k]
+			for ; next < len(t.faults) && t.faults[next].Row == e.row; next++ {
+				out.fault(t.faults[next])
+			}
+			g.add(e)
 		}
-		if err != nil {
-			out.broken = &faults.Fault{Row: row, Problem: fmt.Sprintf("the file is broken: %v", err), Mend: "write it again"}
-			break
-		}
-		if n == 0 {
-			out.broken = &faults.Fault{Row: row, Problem: "the file is broken: a row group ends early", Mend: "write it again"}
-			break
+		row, left = row+n, left-n
+		switch {
+		case errors.Is(failed, io.EOF):
+			broken("a row group has %d rows of %d", row-first, want)
+		case failed != nil:
+			broken("%v", failed)
 		}
 	}
-	if want := int(rows.NumRows()); out.broken == nil && row-first != want {
-		out.broken = &faults.Fault{Row: row, Problem: fmt.Sprintf("the file is broken: a row group has %d rows of %d", row-first, want), Mend: "write it again"}
+	for i := range t.cursors {
+		if c := &t.cursors[i]; out.broken == nil && (c.left > 0 || !errors.Is(c.turn(), io.EOF)) {
+			broken("a row group has more than its %d rows in column %s", want, columnNames[h.col[i]])
+		}
 	}
 	g.end()
 }

@@ -239,7 +239,8 @@ func (p *parser) destination(out *part, r *record) int32 {
 		key := string(k)
 		p.dests[key] = n
 		out.destKeys = append(out.destKeys, key)
-		d := engine.Destination{Country: string(r.country), Postal: string(r.postal), TimeZone: string(r.zone), Commercial: r.commercial}
+		// Of countries and time zones there are few: whoever reads many destinations finds these in memory at hand.
+		d := engine.Destination{Country: p.shared(r.country), Postal: string(r.postal), TimeZone: p.shared(r.zone), Commercial: r.commercial}
 		if r.hasPoint {
 			point := r.point
 			d.Point = &point
