@@ -39,6 +39,17 @@ func BenchmarkWhatIf(b *testing.B) {
 				facts = must(r.f.engine.Facts(&r.f.orders[i], &r.d, r.f.nows[i], r.scratch, facts[:0]))
 			}
 		}},
+		{"account", func(r *Runner) func() {
+			var costs []units.Money
+			var facts []engine.Facts
+			return func() {
+				i := r.latest()
+				var err error
+				if costs, facts, err = r.f.engine.Account(&r.f.orders[i], &r.d, r.f.nows[i], r.scratch, costs[:0], facts[:0]); err != nil {
+					panic(err)
+				}
+			}
+		}},
 		{"unlimited", func(r *Runner) func() {
 			free := engine.Unlimited(r.f.engine.Snapshot())
 			var d engine.Decision

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/ristretto/v2"
 
@@ -30,7 +31,8 @@ type Options struct {
 type Engine struct {
 	snap   *network.Snapshot
 	rows   *ristretto.Cache[uint64, *destination]
-	zones  sync.Map // IANA name to *calendar.Zone
+	seen   atomic.Pointer[[]atomic.Pointer[destination]] // [geo.Row] what rows holds of postal places; nil once it cannot hold everything
+	zones  sync.Map                                      // IANA name to *calendar.Zone
 	shared sharedRows
 
 	sites        []site
@@ -76,11 +78,19 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		MaxCost:            opt.LaneCacheBytes,
 		BufferItems:        4096, // hits told at a time; at the usual 64 waking its goroutine cost a tenth of a decision, at 512 a fiftieth
 		IgnoreInternalCost: true,
+		OnEvict:            func(*ristretto.Item[*destination]) { e.seen.Store(nil) },
+		OnReject: func(i *ristretto.Item[*destination]) {
+			if _, ok := e.rows.Get(i.Key); !ok { // else two had worked it out at the same time, and it is there already
+				e.seen.Store(nil)
+			}
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("engine: lane cache: %w", err)
 	}
 	e.rows = rows
+	seen := make([]atomic.Pointer[destination], snap.Places.Len())
+	e.seen.Store(&seen)
 	for i := range snap.Warehouses {
 		wh := &snap.Warehouses[i]
 		limited := wh.DailyCapacity >= 0
@@ -191,8 +201,24 @@ func (e *Engine) zone(name string) (*calendar.Zone, error) {
 	return z, nil
 }
 
-// lanesTo returns the lanes to a place, from the cache where they are there. key tells places apart; see placeOf.
-func (e *Engine) lanesTo(key uint64, at geo.Row, point geo.Point) (*destination, error) {
+// lanesTo returns the lanes to a postal place, or, where at is -1, to the point of the cell, from the cache where they are
+// there.
+//
+// The lookup in the cache is three reads of memory that no core has at hand, and it is told of each use. Neither is worth
+// anything as long as everything fits: until the cache first turns something away, postal places are found by their row.
+// From then on it alone says what is kept, by how often it was asked for.
+func (e *Engine) lanesTo(at geo.Row, cell geo.Cell, point geo.Point) (*destination, error) {
+	key := uint64(cell)<<1 | 1
+	var seen *atomic.Pointer[destination]
+	if at >= 0 {
+		key = uint64(at) << 1
+		if all := e.seen.Load(); all != nil {
+			seen = &(*all)[at]
+			if to := seen.Load(); to != nil {
+				return to, nil
+			}
+		}
+	}
 	if to, ok := e.rows.Get(key); ok {
 		return to, nil
 	}
@@ -201,7 +227,9 @@ func (e *Engine) lanesTo(key uint64, at geo.Row, point geo.Point) (*destination,
 		return nil, err
 	}
 	to := &destination{row: e.shared.of(e.newLaneRow(p)), place: p}
-	e.rows.Set(key, to, to.bytes())
+	if e.rows.Set(key, to, to.bytes()) && seen != nil {
+		seen.Store(to)
+	}
 	return to, nil
 }
 

@@ -211,3 +211,18 @@ func (e *Engine) SharedRows(places []geo.Row) (rows int, wrong string, err error
 	}
 	return len(distinct), wrong, nil
 }
+
+// SeenPlaces returns how many postal places are found without the cache of lanes, -1 once the cache has turned one away.
+func (e *Engine) SeenPlaces() (n int) {
+	e.rows.Wait()
+	all := e.seen.Load()
+	if all == nil {
+		return -1
+	}
+	for i := range *all {
+		if (*all)[i].Load() != nil {
+			n++
+		}
+	}
+	return n
+}

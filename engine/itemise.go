@@ -112,26 +112,55 @@ func (e *Engine) TermNames() []string { return e.terms.names }
 // looked at, and the prices of stock and capacity are those that it paid. Errors are those of Decide about the destination; dst
 // is then returned as it was. In steady state nothing is allocated but what dst grows by.
 func (e *Engine) Itemise(order *Order, d *Decision, _ units.Instant, sc *Scratch, dst []units.Money) ([]units.Money, error) {
+	dst, _, err := e.account(order, d, sc, dst, nil, ofCosts)
+	return dst, err
+}
+
+// Account is Itemise and Facts at once, which finds the destination once for both: it appends to costs what Itemise does and
+// to facts what Facts does, or, where there is an error, nothing to either.
+func (e *Engine) Account(order *Order, d *Decision, _ units.Instant, sc *Scratch, costs []units.Money, facts []Facts) ([]units.Money, []Facts, error) {
+	return e.account(order, d, sc, costs, facts, ofCosts|ofFacts)
+}
+
+const (
+	ofCosts = 1 << iota
+	ofFacts
+)
+
+func (e *Engine) account(order *Order, d *Decision, sc *Scratch, costs []units.Money, facts []Facts, asked int) ([]units.Money, []Facts, error) {
 	if sc.e != e {
 		panic("engine: scratch of another engine")
 	}
 	if err := sc.revisit(order); err != nil {
-		return dst, err
+		return costs, facts, err
 	}
 	t := e.terms
 	n := len(t.names)
 	for i := range d.Shipments {
-		start := len(dst)
-		dst = slices.Grow(dst, n)[:start+n]
-		sums := dst[start:]
-		clear(sums)
-		sc.itemise(t, &d.Shipments[i], sums)
+		s := &d.Shipments[i]
+		var c content
+		c.fill(0, s.Items, e.snap)
+		if asked&ofCosts != 0 {
+			start := len(costs)
+			costs = slices.Grow(costs, n)[:start+n]
+			sums := costs[start:]
+			clear(sums)
+			sc.itemise(t, s, &c, sums)
+		}
+		if asked&ofFacts != 0 {
+			km := geo.KilometresOfDot(e.snap.Warehouses[s.Warehouse].Unit.Dot(sc.place.unit))
+			facts = append(facts, Facts{
+				Metres:   int64(math.Round(km * 1_000)),
+				CO2Grams: e.grams(&c, s.Warehouse, s.Service, sc.place),
+				InTime:   sc.inTimeChance(&order.Promise, s),
+			})
+		}
 	}
-	return dst, nil
+	return costs, facts, nil
 }
 
 // itemise adds up the terms of one shipment.
-func (sc *Scratch) itemise(t *terms, s *Shipment, sums []units.Money) {
+func (sc *Scratch) itemise(t *terms, s *Shipment, c *content, sums []units.Money) {
 	e, snap := sc.e, sc.e.snap
 	wh, svc := &snap.Warehouses[s.Warehouse], &snap.Services[s.Service]
 	l := &sc.row.lanesOf(int(sc.row.viewOf[s.Warehouse]), len(snap.Services))[s.Service]
@@ -142,8 +171,6 @@ func (sc *Scratch) itemise(t *terms, s *Shipment, sums []units.Money) {
 		card.Prepare(&sc.prepared, &p.Parcel, sc.attrs[s.Service], s.ShipDate)
 		sc.prepared.AddCharges(sums, at, &p.Parcel, l.of(sc.prepared.Light))
 	}
-	var c content
-	c.fill(0, s.Items, snap)
 	sums[t.own[termCartons]] += e.cartons(s)
 	sums[t.own[termPerShipment]] += svc.PerShipment
 	sums[t.own[termHandlingOrder]] += wh.PerOrder
@@ -152,7 +179,7 @@ func (sc *Scratch) itemise(t *terms, s *Shipment, sums []units.Money) {
 	if wh.PerKilogram != 0 {
 		sums[t.own[termHandlingWeight]] += wh.PerKilogram.Times(int64(c.weight), int64(units.Kilogram))
 	}
-	sums[t.own[termCarbon]] += e.carbonCost(&c, s.Warehouse, s.Service, sc.place)
+	sums[t.own[termCarbon]] += e.carbonCost(c, s.Warehouse, s.Service, sc.place)
 	sums[t.own[termLateness]] += snap.Policy.LateCost * units.Money(s.DaysLate)
 	sums[t.own[termStockPrice]] += s.StockPrice
 	sums[t.own[termCapacityPrice]] += s.CapacityPrice
@@ -191,24 +218,8 @@ type Facts struct {
 // decided; its destination and its promise count, and neither stock nor clock does. Errors are those of Decide about the
 // destination; dst is then returned as it was. In steady state nothing is allocated but what dst grows by.
 func (e *Engine) Facts(order *Order, d *Decision, _ units.Instant, sc *Scratch, dst []Facts) ([]Facts, error) {
-	if sc.e != e {
-		panic("engine: scratch of another engine")
-	}
-	if err := sc.revisit(order); err != nil {
-		return dst, err
-	}
-	for i := range d.Shipments {
-		s := &d.Shipments[i]
-		var c content
-		c.fill(0, s.Items, e.snap)
-		km := geo.KilometresOfDot(e.snap.Warehouses[s.Warehouse].Unit.Dot(sc.place.unit))
-		dst = append(dst, Facts{
-			Metres:   int64(math.Round(km * 1_000)),
-			CO2Grams: e.grams(&c, s.Warehouse, s.Service, sc.place),
-			InTime:   sc.inTimeChance(&order.Promise, s),
-		})
-	}
-	return dst, nil
+	_, dst, err := e.account(order, d, sc, nil, dst, ofFacts)
+	return dst, err
 }
 
 // inTimeChance is Facts.InTime of a shipment.

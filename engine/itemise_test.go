@@ -34,6 +34,13 @@ func TestItemiseIsExplains(t *testing.T) {
 		if costs, err = w.Engine.Itemise(order, &x.Decision, now, sc, append(costs[:0], 7)); err != nil {
 			t.Fatal(err)
 		}
+		facts, err := w.Engine.Facts(order, &x.Decision, now, sc, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if both, also, err := w.Engine.Account(order, &x.Decision, now, sc, []units.Money{7}, []engine.Facts{{}}); err != nil || !slices.Equal(both, costs) || !slices.Equal(also[1:], facts) {
+			t.Errorf("%v and %v, %v at once\nnot %v and %v", both, also, err, costs, facts)
+		}
 		if len(costs) != 1+n*len(x.Shipments) || costs[0] != 7 {
 			t.Errorf("%d amounts for %d shipments of %d terms", len(costs), len(x.Shipments), n)
 			return
@@ -195,6 +202,9 @@ func TestItemiseOfNowhere(t *testing.T) {
 	}
 	if facts, err := w.Engine.Facts(lost, &engine.Decision{}, 0, sc, make([]engine.Facts, 1)); err == nil || len(facts) != 1 {
 		t.Errorf("%v, %v", facts, err)
+	}
+	if costs, facts, err := w.Engine.Account(lost, &engine.Decision{}, 0, sc, []units.Money{1}, make([]engine.Facts, 1)); err == nil || len(costs) != 1 || len(facts) != 1 {
+		t.Errorf("%v, %v, %v", costs, facts, err)
 	}
 }
 

@@ -132,14 +132,14 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 			sc.fault("to.postal_code", "check the code, or give latitude and longitude", "no place %.20q in %.10q", to.Postal, country)
 			return
 		}
-		found, err = e.lanesTo(uint64(at)<<1, at, geo.Point{})
+		found, err = e.lanesTo(at, 0, geo.Point{})
 	case to.Point != nil:
 		cell, bad := geo.CellOf(*to.Point)
 		if bad != nil {
 			sc.fault("to.point", "", "%v", bad)
 			return
 		}
-		found, err = e.lanesTo(uint64(cell)<<1|1, -1, *to.Point)
+		found, err = e.lanesTo(-1, cell, *to.Point)
 	default:
 		sc.fault("to", "give a postal code, or latitude and longitude", "the order has no destination")
 		return

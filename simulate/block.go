@@ -129,11 +129,7 @@ func (p *preparer) prepareOrder(b *block, k int) {
 func (p *preparer) shipments(b *block, k, epoch int) {
 	order, d, era, sc, now := &b.slots[k].order, &b.slots[k].decision, &p.w.epochs[epoch], p.scratch(epoch), p.w.in.History.At[b.First+k]
 	var err error
-	p.costs, err = era.engine.Itemise(order, d, now, sc, p.costs[:0])
-	if err == nil {
-		p.facts, err = era.engine.Facts(order, d, now, sc, p.facts[:0])
-	}
-	if err != nil {
+	if p.costs, p.facts, err = era.engine.Account(order, d, now, sc, p.costs[:0], p.facts[:0]); err != nil {
 		panic("simulate: an order that was decided cannot be told of: " + err.Error())
 	}
 	terms := len(era.terms)
