@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/rle"
@@ -77,9 +78,16 @@ func newNames(text []string) (*names, error) {
 	return n, err
 }
 
-// codec is how pages are compressed: what costs least of those that every reader knows. An order takes 1.6 µs of CPU to prepare with
-// Snappy and 2.7 µs with the quickest Zstandard, and 0.95 against 1.3 µs to read.
-var codec compress.Codec = &parquet.Snappy
+// codec is how pages are compressed: what costs least of those that every reader knows. An order takes 1.3 µs of CPU to prepare with
+// Snappy written quickly, 1.6 as the library writes it, in files 6 % smaller, and 2.7 with the quickest Zstandard; it takes 0.95
+// against 1.3 µs to read.
+var codec compress.Codec = quick{&parquet.Snappy}
+
+// quick is Snappy as it is quickest to write.
+type quick struct{ compress.Codec }
+
+// Encode implements compress.Codec.
+func (quick) Encode(dst, src []byte) ([]byte, error) { return s2.EncodeSnappy(dst, src), nil }
 
 // groupRows is the number of rows after which a row group ends with the block at hand.
 const groupRows = 100_000
