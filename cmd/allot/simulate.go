@@ -193,7 +193,7 @@ func (fl *simulateFlags) prepare(ctx context.Context, t *terminal) (*batch, erro
 		return nil, err
 	}
 	b := &batch{
-		workers: fl.workers, noFloor: fl.noFloor, options: results.Options{CSV: fl.csv, Version: program()}, progress: newProgress(t, fl.quiet, "order"),
+		workers: fl.workers, noFloor: fl.noFloor, options: results.Options{CSV: fl.csv, Version: program(), Skipped: bad}, progress: newProgress(t, fl.quiet, "order"),
 		maxBad: fl.tolerated(base.History, bad), replay: simulate.Run,
 	}
 	if err := fl.plan(b, base, scenarios); err != nil {
@@ -521,7 +521,7 @@ func (fl *simulateFlags) keep(b *batch) error {
 			continue // it is done again
 		}
 		s := old.Summary
-		same := s.Name == r.in.Name && s.Seed == r.in.Seed && s.Version == b.options.Version && maps.Equal(s.Sources, r.in.Sources)
+		same := s.Skipped.Rows == int64(b.options.Skipped.Rows) && s.Name == r.in.Name && s.Seed == r.in.Seed && s.Version == b.options.Version && maps.Equal(s.Sources, r.in.Sources)
 		if same && !s.Partial && (fl.noFloor || s.Floor.Orders+s.Floor.Refused > 0) && (!fl.csv || exists(r.dir, "decisions.csv")) {
 			r.kept, r.summary = true, s
 		}

@@ -24,7 +24,10 @@ func printSummary(w io.Writer, s *results.Summary) {
 		rows = append(rows, "refused", thousands64(o.Refused)+refusals(o.Refusals))
 	}
 	if o.Malformed > 0 {
-		rows = append(rows, "unusable", thousands64(o.Malformed)+", neither filled nor refused")
+		rows = append(rows, "unusable", unusable(o))
+	}
+	if s.Skipped.Rows > 0 {
+		rows = append(rows, "left out", unread(&s.Skipped))
 	}
 	rows = append(rows, "cost", fmt.Sprintf("%s %s an order; %s in all, %s of it freight", cents(c.PerOrder), s.Currency, cents(c.Total), cents(c.Freight)))
 	if s.Floor.Orders > 0 {
@@ -113,6 +116,24 @@ func printRuns(w io.Writer, runs []*results.Summary) {
 		g.add(row...)
 	}
 	g.print(w, "  ")
+	var rows []string // of the files that all have in common
+	if base.Orders.Malformed > 0 {
+		rows = append(rows, "unusable", unusable(&base.Orders))
+	}
+	if base.Skipped.Rows > 0 {
+		rows = append(rows, "left out", unread(&base.Skipped))
+	}
+	pairs(w, "  ", rows...)
+}
+
+// unusable tells of orders that the network does not know what to do with.
+func unusable(o *results.OrderCounts) string {
+	return fmt.Sprintf("%s, %s, neither filled nor refused", thousands64(o.Malformed), percent(o.Unusable, 2))
+}
+
+// unread tells of what could not be read.
+func unread(s *results.SkippedTotals) string {
+	return fmt.Sprintf("%s of %s that were read, %s, in none of these figures", thousands64(s.Rows), count(int(s.Of), "row"), percent(s.Share, 2))
 }
 
 // split is the share of filled orders that go in more than one shipment.

@@ -12,10 +12,11 @@ func madeUp() *results.Summary {
 	return &results.Summary{
 		Name: "base", Currency: "USD",
 		Orders: results.OrderCounts{
-			History: 30_000, Done: 30_000, Filled: 29_250, Refused: 740, Malformed: 10, Fill: 975_000,
+			History: 30_000, Done: 30_000, Filled: 29_250, Refused: 740, Malformed: 10, Unusable: 333, Fill: 975_000,
 			Refusals: []results.Outcomes{{Outcome: "OUTCOME_OUT_OF_STOCK", Orders: 700}, {Outcome: "NOT_ON_TIME", Orders: 40}},
 			First:    "2026-11-16T12:00:25Z", Last: "2026-12-31T23:59:01Z",
 		},
+		Skipped:    results.SkippedTotals{Rows: 3, Of: 30_003, Share: 100},
 		Cost:       results.CostTotals{Total: 351_234_565_000, PerOrder: 12_008_019, Freight: 290_000_000_000},
 		Floor:      results.FloorTotals{Orders: 29_000, PerOrder: 11_500_000, Gap: 14_000_000_000, Share: 41_979},
 		OnTime:     results.OnTimeTotals{Promised: 25_000, Share: 998_000, ExpectedLate: 12_345, RealisedLate: 20_000},
@@ -40,7 +41,8 @@ func TestPrintSummary(t *testing.T) {
 	const want = `base: 30,000 orders of 2026-11-16 to 2026-12-31
   filled           29,250, 97.50 %
   refused          740: 700 out of stock, 40 not on time
-  unusable         10, neither filled nor refused
+  unusable         10, 0.03 %, neither filled nor refused
+  left out         3 of 30,003 rows that were read, 0.01 %, in none of these figures
   cost             12.01 USD an order; 351,234.57 in all, 290,000.00 of it freight
   lowest possible  11.50 an order, if stock and capacity were unlimited; that they are not costs 14,000.00, 4.20 %
   on time          99.80 % of 25,000 with a promise, by plan; 1.23 % expected late; 2.00 % late after 1 mishap
@@ -74,6 +76,8 @@ func TestPrintRuns(t *testing.T) {
   base        97.50 %                    12.01           99.80 %     10.00 %                      834                  231            11.50
   close-reno  97.40 %  -0.10 pp          12.25  +2.00 %  99.80 %  =   9.00 %  -1.00 pp            900  +7.85 %         231            11.50
   part        97.50 %         =          12.01        =              10.00 %         =            834        =         231                   PARTIAL: the first 8,192 orders
+  unusable  10, 0.03 %, neither filled nor refused
+  left out  3 of 30,003 rows that were read, 0.01 %, in none of these figures
 `
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

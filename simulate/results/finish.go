@@ -100,9 +100,10 @@ func (r *Recorder) summary(rep *simulate.Report, daily []Day) *Summary {
 	for _, e := range r.in.Epochs {
 		s.Networks = append(s.Networks, e.Snapshot.Version)
 	}
+	s.Skipped = r.skipped()
 	s.Orders = OrderCounts{
 		History: int64(rep.Orders), Done: t.orders, Filled: t.filled, Refused: t.orders - t.filled - t.malformed, Malformed: t.malformed,
-		Refusals: []Outcomes{}, Fill: ShareOf(t.filled, t.orders), Units: t.units,
+		Unusable: ShareOf(t.malformed, t.orders), Refusals: []Outcomes{}, Fill: ShareOf(t.filled, t.orders), Units: t.units,
 	}
 	for o, n := range t.byOutcome {
 		if n > 0 {
@@ -153,6 +154,23 @@ func (r *Recorder) summary(rep *simulate.Report, daily []Day) *Summary {
 	}
 	return s
 }
+
+// skipped is what reading the history left out.
+func (r *Recorder) skipped() SkippedTotals {
+	t := SkippedTotals{Of: int64(r.in.History.Len() + len(r.in.History.Moves)), Faults: []string{}}
+	bad := r.o.Skipped
+	if bad == nil || bad.Rows == 0 {
+		return t
+	}
+	t.Rows, t.Of, t.Share = int64(bad.Rows), int64(bad.Of), ShareOf(int64(bad.Rows), int64(bad.Of))
+	for i := range bad.Faults[:min(len(bad.Faults), listedFaults)] {
+		t.Faults = append(t.Faults, bad.Faults[i].String())
+	}
+	return t
+}
+
+// listedFaults is how many faults of what was skipped a summary lists.
+const listedFaults = 100
 
 // shareOfMoney is a part of an amount, which may be negative.
 func shareOfMoney(n, d units.Money) Share {

@@ -10,6 +10,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/simulate"
+	"github.com/allot-engine/allot/simulate/history"
 )
 
 // Options say how a run is written. A zero field takes the default in its comment.
@@ -18,6 +19,9 @@ type Options struct {
 	Resolution int      // of the map's H3 cells, 1 to 9; default 3, hexagons of about 12,400 km²
 	Version    string   // of the program, for the summary; default none
 	Terms      []string // what simulate.Report.Terms will be; default what simulate.Terms says
+
+	// Skipped is what history.Read left out of the history, for the summary; default nothing.
+	Skipped *history.Bad
 
 	disk disk // default that of the system
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/allot-engine/allot/engine"
+	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -782,5 +784,28 @@ func TestShare(t *testing.T) {
 	}
 	if got := Share(-1_500_000).String(); got != "-1.5" {
 		t.Error(got)
+	}
+}
+
+// What reading left out stands in the summary, with its share and its first faults, and is kept when the run is opened again.
+func TestSkipped(t *testing.T) {
+	t.Parallel()
+	m := random(5, 40, 40)
+	bad := &history.Bad{Rows: 150, Of: 1_000}
+	for row := range 150 {
+		bad.Faults = append(bad.Faults, faults.Fault{File: "a.csv", Row: row + 2, Problem: "the order has no lines"})
+	}
+	dir := t.TempDir()
+	m.record(t, dir, Options{Skipped: bad}, 1)
+	run, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &run.Summary.Skipped
+	if s.Rows != 150 || s.Of != 1_000 || s.Share != 150_000 || len(s.Faults) != 100 || s.Faults[99] != "a.csv:101: the order has no lines" {
+		t.Errorf("%d of %d, %v, %d faults to %q", s.Rows, s.Of, s.Share, len(s.Faults), s.Faults[len(s.Faults)-1])
+	}
+	if o := &run.Summary.Orders; o.Unusable != ShareOf(o.Malformed, o.Done) {
+		t.Errorf("%v of %d malformed of %d", o.Unusable, o.Malformed, o.Done)
 	}
 }

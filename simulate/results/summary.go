@@ -77,6 +77,7 @@ type Summary struct {
 	Terms      []string          `json:"terms"`      // every cost term, in the order of the columns cost_TERM
 	Resolution int               `json:"resolution"` // of the map's H3 cells
 
+	Skipped    SkippedTotals    `json:"skipped"`
 	Orders     OrderCounts      `json:"orders"`
 	Cost       CostTotals       `json:"cost"`
 	Floor      FloorTotals      `json:"floor"`
@@ -94,13 +95,22 @@ type Summary struct {
 	Faults     []string         `json:"faults"` // of malformed orders, the first 100
 }
 
+// SkippedTotals are what the files of orders had that could not be read, and that is in nothing else of the summary.
+type SkippedTotals struct {
+	Rows   int64    `json:"rows"`   // orders and moves of stock left out
+	Of     int64    `json:"of"`     // those in the files, with the ones left out
+	Share  Share    `json:"share"`  // Rows of Of
+	Faults []string `json:"faults"` // the first 100
+}
+
 // OrderCounts count orders by what became of them.
 type OrderCounts struct {
 	History   int64        `json:"history"`   // orders in the history
 	Done      int64        `json:"done"`      // of them, replayed; all, unless the run was stopped
 	Filled    int64        `json:"filled"`    // of Done
 	Refused   int64        `json:"refused"`   // of Done
-	Malformed int64        `json:"malformed"` // of Done; they count as neither filled nor refused
+	Malformed int64        `json:"malformed"` // of Done, those that could not be decided; they count as neither filled nor refused
+	Unusable  Share        `json:"unusable"`  // Malformed of Done
 	Refusals  []Outcomes   `json:"refusals"`  // Refused by reason, in the order of the engine's outcomes; only those that occur
 	Fill      Share        `json:"fill"`      // Filled of Done
 	Units     int64        `json:"units"`     // shipped
