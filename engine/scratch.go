@@ -61,12 +61,15 @@ type Scratch struct {
 	limit      units.Money // of one shipment of a split plan
 	take       []int32
 	from       []int32
-	byLine     []chosen         // the plan that lineByLine made, by rank
+	byLine     []chosen         // the plan that lineByLine or boundParts made, by rank
 	byLineCost units.Money      // of that plan, split cost included; unreachable where it made none
 	lineTiers  []int            // by item: the weight tier of a piece of it
 	lineFloors []units.Money    // by item: what a piece of it costs at least from where it lies, in time
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
+	parts      []part           // [set of items] of the order as far as they have been bounded
+	worthwhile []uint32         // sets of items that may be in a plan
+	parted     bool             // parts holds for this search
 	byTake     map[uint64]int32 // hash of a take vector to position in contents
 	prices     []priced         // [service*span + ship-base], for the whole order as one parcel
 	offers     []stamped        // [leaving*views + view], for the whole order

@@ -35,6 +35,7 @@ func (sc *Scratch) mayBeatBySplit(cost units.Money) bool {
 	}
 	sc.lightest = light
 	if sc.stock.words() > few/16 {
+		clear(sc.lineFloors)
 		return true // with so many warehouses the search itself gets there sooner
 	}
 	for i := range sc.lineFloors {
@@ -116,11 +117,12 @@ func (sc *Scratch) extremes() (heavy, light int) {
 }
 
 // searchSplit looks for a plan of several shipments, each for at most sc.limit, and puts it in the place of the best
-// single one, which costs known, where it is better. known is unreachable where there is none.
+// single one, which costs known, where it is better. known is unreachable where there is none. For orders of few lines
+// that must come whole, bounds of every part come before the solver, and mostly in place of it.
 func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int32) {
 	sc.forgetParts()
 	sc.byLine, sc.byLineCost = sc.byLine[:0], unreachable
-	incumbent, worth := sc.lineByLine(known, maxShipments)
+	incumbent, worth := sc.bound(known, maxShipments)
 	if !worth || !sc.gatherSources(maxShipments) {
 		return
 	}
@@ -140,6 +142,15 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 	plan, proof := solver.Split(p, &sc.solver)
 	sc.states += proof.States
 	sc.conclude(d, &plan, &proof)
+}
+
+// bound lowers the limits of the search and returns the lower of known and what a plan costs that it met. worth is false where
+// it proves that no plan of several shipments costs known or less.
+func (sc *Scratch) bound(known units.Money, maxShipments int32) (incumbent units.Money, worth bool) {
+	if sc.wholeLines() {
+		return sc.boundParts(known, maxShipments)
+	}
+	return sc.lineByLine(known, maxShipments), true
 }
 
 // The sizes of search for orders with columns: exact ones, and ones beside which offers are still asked for, of which those
@@ -169,7 +180,7 @@ func (sc *Scratch) pose(maxShipments int32) *solver.Problem {
 	return p
 }
 
-// conclude puts the best of what is known in sc.best, the single shipment that is there, the plan of lineByLine and the
+// conclude puts the best of what is known in sc.best, the single shipment that is there, the plan in sc.byLine and the
 // solver's, and writes what is proven about it.
 func (sc *Scratch) conclude(d *Decision, plan *solver.Plan, proof *solver.Certificate) {
 	cost, arrival, single := unreachable, int64(math.MaxInt64), len(sc.best) > 0
@@ -209,36 +220,18 @@ func (sc *Scratch) conclude(d *Decision, plan *solver.Plan, proof *solver.Certif
 }
 
 // lineByLine ships every line alone from the best warehouse for it. It returns the lower of known and what the plan costs
-// that these make, where they make one, and lowers sc.limit by it. worth is false where it proves that no plan of
-// several is as cheap as known, or that there is none: of two lines that must come whole, each is a shipment.
-func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent units.Money, worth bool) {
+// that these make, where they make one, and lowers sc.limit by it.
+func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent units.Money) {
 	n, split := len(sc.items), sc.e.snap.Policy.SplitCost
-	two := n == 2 && !(sc.e.snap.Policy.SplitLines && max(sc.items[0].Quantity, sc.items[1].Quantity) > 1)
 	sc.take, sc.from = slices.Grow(sc.take[:0], n)[:n], sc.from[:0]
-	sum := -split
 	for i, it := range sc.items {
 		clear(sc.take)
 		sc.take[i] = it.Quantity
 		best, found, _ := sc.single(sc.contentOf(sc.take), sc.limit)
 		if !found {
-			return known, !two
+			return known
 		}
 		sc.from = append(sc.from, best.warehouse)
-		sc.byLine = append(sc.byLine, best)
-		sc.lineFloors[i] = best.cost
-		sum += best.cost + split
-	}
-	if two {
-		if sum > known || !sc.withinLimit(known) {
-			return known, false
-		}
-		if sc.from[0] != sc.from[1] && maxShipments >= 2 {
-			sc.byLineCost = sum
-			sc.sortByLine()
-			sc.withinLimit(sum)
-			return sum, true
-		}
-		return known, true
 	}
 	cost := -split
 	sc.byLine = sc.byLine[:0]
@@ -255,21 +248,21 @@ func (sc *Scratch) lineByLine(known units.Money, maxShipments int32) (incumbent 
 		c := sc.contentOf(sc.take)
 		o, share := sc.offerAt(c, w, unreachable)
 		if o == nil {
-			return known, true
+			return known
 		}
 		cost += share + split
 		sc.byLine = append(sc.byLine, chosen{warehouse: w, content: c, offer: o, cost: share})
 	}
 	if shipments := int32(len(sc.byLine)); shipments < 2 || shipments > maxShipments || cost >= known {
-		return known, true
+		return known
 	}
 	sc.byLineCost = cost
 	sc.sortByLine()
 	sc.limit = min(sc.limit, cost-split-sc.row.money(sc.row.floors[sc.speed*tiers+sc.lightest])-sc.row.handling)
-	return cost, true
+	return cost
 }
 
-// sortByLine puts the shipments of lineByLine's plan in the order of a plan.
+// sortByLine puts the shipments of sc.byLine in the order of a plan.
 func (sc *Scratch) sortByLine() {
 	slices.SortFunc(sc.byLine, func(a, b chosen) int {
 		return cmp.Compare(sc.e.snap.Warehouses[a.warehouse].Rank, sc.e.snap.Warehouses[b.warehouse].Rank)
@@ -320,17 +313,19 @@ func (sc *Scratch) gatherSources(maxShipments int32) bool {
 // or is dominated: as many others of its group as a plan has shipments have what it has, for no more. At least one of
 // them is then free to take its place in any plan.
 func (sc *Scratch) addSource(w int32, start, most int) {
-	lines, some := len(sc.items), false
+	lines, some, has := len(sc.items), false, uint32(0)
 	own := len(sc.usable)
-	for _, it := range sc.items {
+	for i, it := range sc.items {
 		n := min(sc.stock.available(it.SKU, w), it.Quantity)
 		if n < it.Quantity && !sc.e.snap.Policy.SplitLines || n < 0 {
 			n = 0
 		}
-		some = some || n > 0
+		if n > 0 {
+			some, has = true, has|1<<(i&31)
+		}
 		sc.usable = append(sc.usable, n)
 	}
-	if !some {
+	if !some || sc.parted && !sc.shipsPart(w, has) {
 		sc.usable = sc.usable[:own]
 		return
 	}
@@ -401,7 +396,7 @@ func (sc *Scratch) viewTimely(view int32, d *workday) bool {
 // forgetParts forgets the contents of parts of the order: a search begins, or another order.
 func (sc *Scratch) forgetParts() {
 	clear(sc.byTake)
-	sc.used = 0
+	sc.used, sc.parted = 0, false
 }
 
 // contentOf returns the content of a take vector, worked out once a search.
@@ -452,11 +447,27 @@ func (sc *Scratch) holds(c *content, take []int32) bool {
 
 // offerTake is the solver's view of offerAt. The whole order has been looked at already.
 func (sc *Scratch) offerTake(w int, take []int32) (solver.Offer, bool) {
+	if sc.parted {
+		return sc.offerPart(w, take)
+	}
 	c := sc.contentOf(take)
 	if c.units == sc.whole.units {
 		return solver.Offer{}, false
 	}
 	o, cost := sc.offerAt(c, sc.sources[w], sc.limit)
+	if o == nil {
+		return solver.Offer{}, false
+	}
+	return solver.Offer{Cost: int64(cost), Arrival: o.arrival, Service: o.service}, true
+}
+
+// offerPart is offerTake for a part that has been bounded.
+func (sc *Scratch) offerPart(w int, take []int32) (solver.Offer, bool) {
+	p := sc.partOf(take)
+	if p.least > p.limit {
+		return solver.Offer{}, false
+	}
+	o, cost := sc.offerAt(p.content, sc.sources[w], p.limit)
 	if o == nil {
 		return solver.Offer{}, false
 	}
