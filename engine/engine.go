@@ -134,7 +134,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		e.limitOf = append(e.limitOf, e.limitClass(limitsOf(svc), int32(i)))
 	}
 	e.makeZoneFloors()
-	e.terms = e.newTerms()
+	e.terms = newTerms(snap)
 	return e, nil
 }
 

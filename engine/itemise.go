@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ratecards"
@@ -41,15 +42,15 @@ type terms struct {
 
 // newTerms numbers the terms: base prices by name, discount and minimum, surcharges by name, fuel, tax, rounding, then the
 // terms of the engine. What no card can charge is left out.
-func (e *Engine) newTerms() *terms {
+func newTerms(snap *network.Snapshot) *terms {
 	type charge struct {
 		name string
 		rank int
 	}
 	var charges []charge
 	each := func(do func(card *ratecards.Card, i int, c charge, can bool)) {
-		for s := range e.snap.Services {
-			for _, card := range e.snap.Services[s].Tariff.Cards() {
+		for s := range snap.Services {
+			for _, card := range snap.Services[s].Tariff.Cards() {
 				source, can := card.Source(), card.CanCharge()
 				for i, name := range card.ChargeNames() {
 					bases, surcharges := len(source.Structures), len(source.Surcharges)
@@ -105,6 +106,10 @@ func (e *Engine) newTerms() *terms {
 // handling_units, handling_weight, carbon, lateness, stock_price and capacity_price. Engines of equal networks have equal
 // terms; another network's may have others. The slice must not be changed.
 func (e *Engine) TermNames() []string { return e.terms.names }
+
+// TermNames returns the TermNames of an engine of the snapshot, without one: an engine has a cache, which costs more than the
+// names of a small network.
+func TermNames(snap *network.Snapshot) []string { return newTerms(snap).names }
 
 // Itemise appends to dst the cost of every shipment of a decision term by term: len(TermNames()) amounts a shipment, in the
 // order of its Shipments. They are those of Explain's Breakdown and sum to the shipment's Cost. order is the one that was

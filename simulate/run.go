@@ -109,14 +109,18 @@ func Run(ctx context.Context, in *Input, o Options, sink Sink) (*Report, error) 
 // Terms returns the names of the cost terms that a run of an input has: those of its networks' carriers first, in the order
 // of the epochs. A sink that makes a table asks it beforehand.
 func Terms(in *Input) ([]string, error) {
-	shared := &Floors{}
-	defer shared.Close()
-	w, err := newWorld(in, shared)
-	if err != nil {
+	if err := checkEpochs(in); err != nil {
 		return nil, err
 	}
-	defer w.close()
-	return w.terms, nil
+	var terms []string
+	for i := range in.Epochs {
+		for _, name := range engine.TermNames(in.Epochs[i].Snapshot) {
+			if !slices.Contains(terms, name) {
+				terms = append(terms, name)
+			}
+		}
+	}
+	return terms, nil
 }
 
 // A run shares the work of a replay out to workers. A block is first looked at by itself, which gives the lowest possible costs

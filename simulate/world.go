@@ -46,17 +46,17 @@ type era struct {
 	mishaps   []mishap
 }
 
-// newWorld returns the world of an input. The error is a *faults.Error where the epochs are none.
-func newWorld(in *Input, keep *Floors) (*world, error) {
+// checkEpochs tells whether an input can have a world. The error is a *faults.Error.
+func checkEpochs(in *Input) error {
 	var fl faults.List
 	fault := func(field, mend, format string, args ...any) { fl.Addf("", 0, 0, field, mend, format, args...) }
 	if in.History == nil || in.History.Len() == 0 {
 		fault("history", "give a file with orders", "the history has no orders")
-		return nil, fl.Err()
+		return fl.Err()
 	}
 	if len(in.Epochs) == 0 {
 		fault("epochs", "give at least one network", "there is no network to replay on")
-		return nil, fl.Err()
+		return fl.Err()
 	}
 	for i := range in.Epochs {
 		field := fmt.Sprintf("epochs[%d]", i)
@@ -71,7 +71,12 @@ func newWorld(in *Input, keep *Floors) (*world, error) {
 			fault(field, "compile each network with the rows of the one before", "its rows are not those of the network before it")
 		}
 	}
-	if err := fl.Err(); err != nil {
+	return fl.Err()
+}
+
+// newWorld returns the world of an input. The error is a *faults.Error where the epochs are none.
+func newWorld(in *Input, keep *Floors) (*world, error) {
+	if err := checkEpochs(in); err != nil {
 		return nil, err
 	}
 	w := &world{in: in, keep: keep}
