@@ -143,7 +143,7 @@ func TestExportedParquet(t *testing.T) {
 		if r.HoldID != text[i+1][0] || r.HoldID != strconv.Itoa(i+1) || r.Cost != 12_400_000 || text[i+1][13] != "12.40" {
 			t.Errorf("hold %d is %+v, in CSV %q", i, r, text[i+1])
 		}
-		if !time.UnixMilli(r.GrantedAt).Equal(wednesday) || r.ArrivesAt <= r.GrantedAt || r.Network == "" {
+		if !time.UnixMilli(r.GrantedAt).Equal(wednesday) || r.ArrivesAt == nil || *r.ArrivesAt <= r.GrantedAt || r.Network == "" {
 			t.Errorf("hold %d is %+v", i, r)
 		}
 	}

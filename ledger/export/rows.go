@@ -10,7 +10,7 @@ import (
 )
 
 // A Hold is a row of the table holds, as its columns describe it. Instants are milliseconds since 1970, money is in
-// millionths; a zero in an optional field is null in the file.
+// millionths; nil is null in the file.
 type Hold struct {
 	HoldID     string `parquet:"hold_id"`
 	OrderID    string `parquet:"order_id"`
@@ -27,7 +27,7 @@ type Hold struct {
 	Warehouses int32  `parquet:"warehouses"`
 	Cost       int64  `parquet:"cost,decimal(6:18)"`
 	Currency   string `parquet:"currency,dict"`
-	ArrivesAt  int64  `parquet:"arrives_at,optional,timestamp(millisecond)"`
+	ArrivesAt  *int64 `parquet:"arrives_at,optional,timestamp(millisecond)"`
 	Late       bool   `parquet:"late"`
 	Network    string `parquet:"network_version,dict"`
 	GrantedBy  int64  `parquet:"granted_sequence"`
@@ -50,7 +50,7 @@ var holdColumns = []column[Hold]{
 	{"warehouses", kindNumber, "how many warehouses ship it", func(r *Hold) string { return number(r.Warehouses) }},
 	{"cost", kindMoney, "of the plan, with the policy's split cost", func(r *Hold) string { return decimal(r.Cost) }},
 	{"currency", kindText, "ISO 4217", func(r *Hold) string { return r.Currency }},
-	{"arrives_at", kindTimestamp, "when the last shipment of the plan arrives", func(r *Hold) string { return timestamp(r.ArrivesAt) }},
+	{"arrives_at", kindTimestamp, "when the last shipment of the plan arrives", func(r *Hold) string { return optional(r.ArrivesAt, timestamp) }},
 	{"late", kindFlag, "whether the plan misses the promise", func(r *Hold) string { return strconv.FormatBool(r.Late) }},
 	{"network_version", kindText, "the network that it was decided on", func(r *Hold) string { return r.Network }},
 	{"granted_sequence", kindNumber, "of the event that granted it", func(r *Hold) string { return number(r.GrantedBy) }},
@@ -58,7 +58,7 @@ var holdColumns = []column[Hold]{
 }
 
 // A Shipment is a row of the table shipments, as its columns describe it. Instants are milliseconds and days are days since
-// 1970; a zero in an optional field is null in the file.
+// 1970; nil is null in the file.
 type Shipment struct {
 	HoldID       string `parquet:"hold_id"`
 	OrderID      string `parquet:"order_id"`
@@ -66,9 +66,9 @@ type Shipment struct {
 	Warehouse    string `parquet:"warehouse,dict"`
 	Carrier      string `parquet:"carrier,dict"`
 	Service      string `parquet:"service,dict"`
-	ShipDate     int32  `parquet:"ship_date,optional,date"`
-	DeliveryDate int32  `parquet:"delivery_date,optional,date"`
-	ArrivesAt    int64  `parquet:"arrives_at,optional,timestamp(millisecond)"`
+	ShipDate     *int32 `parquet:"ship_date,optional,date"`
+	DeliveryDate *int32 `parquet:"delivery_date,optional,date"`
+	ArrivesAt    *int64 `parquet:"arrives_at,optional,timestamp(millisecond)"`
 	SKU          string `parquet:"sku,dict"`
 	Units        int32  `parquet:"units"`
 	Held         int32  `parquet:"held"`
@@ -84,9 +84,9 @@ var shipmentColumns = []column[Shipment]{
 	{"warehouse", kindText, "who ships", func(r *Shipment) string { return r.Warehouse }},
 	{"carrier", kindText, "who carries", func(r *Shipment) string { return r.Carrier }},
 	{"service", kindText, "the carrier's service", func(r *Shipment) string { return r.Service }},
-	{"ship_date", kindDate, "the planned day at the warehouse", func(r *Shipment) string { return date(r.ShipDate) }},
-	{"delivery_date", kindDate, "the planned day at the destination", func(r *Shipment) string { return date(r.DeliveryDate) }},
-	{"arrives_at", kindTimestamp, "the instant by which it is planned to arrive", func(r *Shipment) string { return timestamp(r.ArrivesAt) }},
+	{"ship_date", kindDate, "the planned day at the warehouse", func(r *Shipment) string { return optional(r.ShipDate, date) }},
+	{"delivery_date", kindDate, "the planned day at the destination", func(r *Shipment) string { return optional(r.DeliveryDate, date) }},
+	{"arrives_at", kindTimestamp, "the instant by which it is planned to arrive", func(r *Shipment) string { return optional(r.ArrivesAt, timestamp) }},
 	{"sku", kindText, "what ships", func(r *Shipment) string { return r.SKU }},
 	{"units", kindNumber, "granted; the sum of the next four", func(r *Shipment) string { return number(r.Units) }},
 	{"held", kindNumber, "units that are still held", func(r *Shipment) string { return number(r.Held) }},
@@ -125,6 +125,23 @@ func readPlan(h *ledger.Hold, o *Options) (*Plan, error) {
 	return plan, nil
 }
 
+// nullable returns nil for 0. A field that is a value and tagged optional would do in its place, but of many rows the library
+// (0.32.0) writes a few nulls of such a field as 0: where within 64 rows there are n nulls first, then n values, and nulls again.
+func nullable[T int32 | int64](v T) *T {
+	if v == 0 {
+		return nil
+	}
+	return &v
+}
+
+// optional returns what is written of a value, and nothing for none.
+func optional[T int32 | int64](v *T, text func(T) string) string {
+	if v == nil {
+		return ""
+	}
+	return text(*v)
+}
+
 func holdName(id ledger.HoldID) string { return strconv.FormatUint(uint64(id), 10) }
 
 func holdRows(s *ledger.State, o *Options) iter.Seq2[*Hold, error] {
@@ -139,7 +156,7 @@ func holdRows(s *ledger.State, o *Options) iter.Seq2[*Hold, error] {
 			row = Hold{
 				HoldID: holdName(h.ID), OrderID: h.Order, RequestID: h.Request.ID, Status: h.Status.String(),
 				GrantedAt: milliseconds(h.Granted), ExpiresAt: milliseconds(h.Expires), ChangedAt: milliseconds(h.Changed),
-				Cost: int64(plan.Cost), Currency: plan.Currency, ArrivesAt: milliseconds(plan.ArrivesAt), Late: plan.Late,
+				Cost: int64(plan.Cost), Currency: plan.Currency, ArrivesAt: nullable(milliseconds(plan.ArrivesAt)), Late: plan.Late,
 				Network: plan.NetworkVersion, GrantedBy: int64(h.Sequence), ChangedBy: int64(h.Latest),
 			}
 			var warehouses []ledger.Warehouse
@@ -201,7 +218,7 @@ func (r *Shipment) plan(p *Plan) error {
 	}
 	s := &p.Shipments[at]
 	r.Carrier, r.Service = s.Carrier, s.Service
-	r.ShipDate, r.DeliveryDate, r.ArrivesAt = int32(s.ShipDate), int32(s.DeliveryDate), milliseconds(s.ArrivesAt)
+	r.ShipDate, r.DeliveryDate, r.ArrivesAt = nullable(int32(s.ShipDate)), nullable(int32(s.DeliveryDate)), nullable(milliseconds(s.ArrivesAt))
 	return nil
 }
 
