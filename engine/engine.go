@@ -36,6 +36,8 @@ type Engine struct {
 	shared sharedRows
 
 	sites        []site
+	words        int     // that hold the bits of all warehouses
+	lastWord     uint64  // bits that are warehouses' in the last of them; see intersect
 	volume       []int64 // of a unit of each SKU, mm³
 	limits       []limit // distinct limits of services
 	limitOf      []int32 // by service
@@ -103,6 +105,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		})
 		e.anyLimited = e.anyLimited || limited
 	}
+	e.words, e.lastWord = (len(snap.Warehouses)+63)/64, ^uint64(0)>>(-len(snap.Warehouses)&63)
 	for i := range snap.Services {
 		svc := &snap.Services[i]
 		bit := uint64(1) << i

@@ -444,21 +444,23 @@ func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) 
 	return true
 }
 
-// intersect sets cand to the warehouses that have some of every item and counts them.
+// intersect sets cand to the warehouses that have some of every item and counts them. A ledger may be a network ahead of the
+// snapshot: its stock is entered before the network is in service, and decisions on the network before it go on for a while.
+// Bits of warehouses that the snapshot does not know are left out. That is done once, in the last word, for words are many.
 func (sc *Scratch) intersect(items []Item) int32 {
-	words := sc.stock.words()
+	words := min(sc.stock.words(), sc.e.words)
 	if cap(sc.cand) < words {
 		sc.cand = make([]uint64, words)
 	}
 	sc.cand = sc.cand[:words]
 	n := 0
-	first := sc.stock.stocked(items[0].SKU)
+	first := sc.stock.stocked(items[0].SKU)[:words]
 	if len(items) == 1 {
 		for i := range first {
 			sc.cand[i] = atomic.LoadUint64(&first[i])
 			n += bits.OnesCount64(sc.cand[i])
 		}
-		return int32(n)
+		return sc.known(n)
 	}
 	second := sc.stock.stocked(items[1].SKU)
 	for i := range first {
@@ -467,11 +469,21 @@ func (sc *Scratch) intersect(items []Item) int32 {
 	}
 	for _, it := range items[2:] {
 		n = 0
-		more := sc.stock.stocked(it.SKU)
+		more := sc.stock.stocked(it.SKU)[:words]
 		for i := range more {
 			sc.cand[i] &= atomic.LoadUint64(&more[i])
 			n += bits.OnesCount64(sc.cand[i])
 		}
+	}
+	return sc.known(n)
+}
+
+// known takes bits that are no warehouses' out of cand, which has n bits, and returns how many are left.
+func (sc *Scratch) known(n int) int32 {
+	if len(sc.cand) == sc.e.words { // of fewer words every bit is a warehouse's
+		last := &sc.cand[len(sc.cand)-1]
+		n -= bits.OnesCount64(*last &^ sc.e.lastWord)
+		*last &= sc.e.lastWord
 	}
 	return int32(n)
 }

@@ -55,6 +55,9 @@ func (sc *Scratch) stockedFloor(line int) units.Money {
 	for i, words := 0, sc.stock.stocked(sku); i < len(words); i++ {
 		for word := atomic.LoadUint64(&words[i]); word != 0; word &= word - 1 {
 			w := i*64 + bits.TrailingZeros64(word)
+			if w >= len(sc.row.viewOf) {
+				return least // the rest are warehouses of a network to come; see intersect
+			}
 			if view := sc.row.viewOf[w]; view >= 0 {
 				floor := sc.row.money(floors[view]) + sc.e.sites[w].base
 				if sc.shadow != nil {

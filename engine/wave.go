@@ -297,7 +297,9 @@ func (sc *Scratch) addUsers(items []Item, users []int64) {
 			word |= atomic.LoadUint64(&sc.stock.Stocked[int(it.SKU)*sc.stock.Words+i])
 		}
 		for w := range bitsOf(word) {
-			if w += int32(i) * 64; sc.row.viewOf[w] >= 0 && (sc.only < 0 || sc.only == w) {
+			if w += int32(i) * 64; int(w) >= len(sc.row.viewOf) {
+				return // warehouses of a network to come; see intersect
+			} else if sc.row.viewOf[w] >= 0 && (sc.only < 0 || sc.only == w) {
 				users[w]++
 			}
 		}
