@@ -68,23 +68,28 @@ func (w *world) check(stop func() bool) *bad {
 	}
 	w.checkStock(b)
 	w.checkMishaps(b)
-	if b.other.Len() > 0 {
-		return b // the orders are asked one by one, and out of their order nothing can be said of their network
-	}
 	h := w.in.History
-	first := 0
-	for e := range w.epochs {
-		until := w.until(e)
-		end := first
-		for end < h.Len() && h.At[end] < until {
-			end++
+	for e := range w.epochs { // orders that are out of order are asked about the networks of their own times
+		from, until := w.times(e)
+		first, end := h.Len(), 0
+		for i, at := range h.At {
+			if at >= from && at < until {
+				first, end = min(first, i), i+1
+			}
 		}
 		if first < end {
 			w.checkOrders(b, e, first, end, stop)
 		}
-		first = end
 	}
 	return b
+}
+
+// times returns from when until when orders belong to an epoch. Those of impossible times belong to none.
+func (w *world) times(epoch int) (from, until units.Instant) {
+	if epoch > 0 {
+		from = max(0, w.epochs[epoch].from)
+	}
+	return from, min(w.until(epoch), maxInstant+1)
 }
 
 // place returns where an order was read.
@@ -250,10 +255,11 @@ func (w *world) checkMishaps(b *bad) {
 // maxDelay is the longest delay of a Mishap in days.
 const maxDelay = 365
 
-// checkOrders asks the engine of an epoch about those orders that may be malformed. Whatever the columns rule out needs no
+// checkOrders asks the engine of an epoch about those of its orders, in [first, end), that may be malformed. Whatever the columns rule out needs no
 // asking: that is nearly all of a history that is sound.
 func (w *world) checkOrders(b *bad, epoch, first, end int, stop func() bool) {
 	h, era := w.in.History, &w.epochs[epoch]
+	from, until := w.times(epoch)
 	snap := era.snap
 	policy := &snap.Policy
 	weights := make([]units.Weight, len(h.SKUs)) // of a unit; 0 where the SKU is not sold
@@ -312,7 +318,7 @@ func (w *world) checkOrders(b *bad, epoch, first, end int, stop func() bool) {
 		if i%BlockOrders == 0 && stop() {
 			return
 		}
-		if sound(i) {
+		if h.At[i] < from || h.At[i] >= until || sound(i) {
 			continue
 		}
 		if sc == nil {

@@ -57,14 +57,15 @@ func TestCheckListsEveryFault(t *testing.T) {
 	h.Units[h.From[250]] = 2_000_000
 	h.Row[250], h.Promise[250] = 0, units.Date(h.At[250]/86_400)-2
 	delete(h.Exact, 250)
-	wants(t, Check(in),
-		"order "+h.ID(250)+" lines[0].quantity: 2000000 units; order from 1 to 100000 units in all",
-		"order "+h.ID(250)+" promise.date:",
+	orders := []string{
+		"order " + h.ID(250) + " lines[0].quantity: 2000000 units; order from 1 to 100000 units in all",
+		"order " + h.ID(250) + " promise.date:",
 		`orders.jsonl:11 lines[0].sku: unknown SKU "S`, // with what was meant
 		`orders.jsonl:21 to.postal_code: no place "00001" in "US"`,
 		"orders.jsonl:31 promise.date:",
 		"orders.jsonl:41 lines[0].quantity: 0 units",
-	)
+	}
+	wants(t, Check(in), orders...)
 	if !strings.Contains(Check(in).Error(), "did you mean") {
 		t.Error("nothing is suggested for a misspelt SKU")
 	}
@@ -75,7 +76,7 @@ func TestCheckListsEveryFault(t *testing.T) {
 		{At: h.At[0] - 1, Kind: 9, Warehouse: "w00000", SKU: "s000000"},
 	}
 	in.Stock = append(in.Stock, network.StockRow{Warehouse: "nowhere", SKU: h.SKUs[0], OnHand: -4, Line: 7})
-	wants(t, Check(in),
+	wants(t, Check(in), slices.Concat([]string{
 		"stock moves[1]: the move comes",
 		"stock moves[0]: -1 units; give 0 to 1000000000",
 		`stock moves[1]: unknown SKU "s000000"; did you mean`,
@@ -86,9 +87,57 @@ func TestCheckListsEveryFault(t *testing.T) {
 		"mishaps[1].days: -1 days",
 		`mishaps[2].warehouse: unknown warehouse "w0000"; did you mean`,
 		"mishaps[2].until:",
+	}, orders, []string{
 		`stock.csv:7: unknown warehouse "nowhere"`,
 		"stock.csv:7: -4 units on hand",
-	)
+	})...)
+}
+
+// TestCheckTellsOfOrdersWhateverElseIsWrong has orders, moves, stock and times at fault at once, in two epochs, with orders out of
+// their order on both sides of the change: the orders are asked about the network of their own time, and all is told.
+func TestCheckTellsOfOrdersWhateverElseIsWrong(t *testing.T) {
+	in := small().make()
+	in.Moves = nil
+	h := in.History
+	h.Moves = nil
+	change := slices.IndexFunc(h.At, func(at units.Instant) bool { return at >= in.Epochs[1].From })
+	if change < 20 || change > h.Len()-20 {
+		t.Fatalf("the network changes at order %d of %d", change, h.Len())
+	}
+	bad := []int{10, change - 1, change, h.Len() - 1}
+	for _, i := range bad {
+		h.Units[h.From[i]] = 0
+	}
+	h.At[change-1], h.At[change] = h.At[change], h.At[change-1]
+	h.At[h.Len()-1] = 1 << 60
+	in.Moves = []history.Move{{At: h.At[0], Kind: history.Adjust, Warehouse: "nowhere", SKU: h.SKUs[0], Quantity: 1}}
+	in.Stock = append(in.Stock, network.StockRow{Warehouse: "w00000", SKU: h.SKUs[0], OnHand: -4, Line: 7})
+	want := []string{
+		"orders.jsonl:" + fmt.Sprint(change+1) + ": order " + h.ID(change) + " came",
+		"orders.jsonl:" + fmt.Sprint(h.Len()) + ": order " + h.ID(h.Len()-1) + " came at second",
+		`stock moves[0]: unknown warehouse "nowhere"`,
+		"stock.csv:7: -4 units on hand",
+		"orders.jsonl:11 lines[0].quantity: 0 units",
+		"orders.jsonl:" + fmt.Sprint(change) + " lines[0].quantity: 0 units",
+		"orders.jsonl:" + fmt.Sprint(change+1) + " lines[0].quantity: 0 units",
+	}
+	told := func(err error, want []string) {
+		t.Helper()
+		list, ok := errors.AsType[*faults.Error](err)
+		if !ok || len(list.Faults) != len(want) {
+			t.Fatalf("%v, want %d faults", err, len(want))
+		}
+		for _, w := range want {
+			if !slices.ContainsFunc(list.Faults, func(f faults.Fault) bool { return strings.Contains(f.String(), w) }) {
+				t.Errorf("nothing says %q of\n%v", w, err)
+			}
+		}
+	}
+	told(Check(in), want)
+	_, err := Run(t.Context(), in, Options{MaxBad: 2}, nil)
+	told(err, want)
+	_, err = Run(t.Context(), in, Options{MaxBad: 3}, nil)
+	told(err, want[:4]) // those that are tolerated need no mending
 }
 
 func TestCheckOfTimesAndEpochs(t *testing.T) {

@@ -96,8 +96,11 @@ func Run(ctx context.Context, in *Input, o Options, sink Sink) (*Report, error) 
 	if ctx.Err() != nil {
 		return &Report{Orders: in.History.Len(), Terms: w.terms, Stopped: true}, nil
 	}
-	if bad.other.Len() > 0 || bad.orders > o.MaxBad {
+	if bad.orders > o.MaxBad {
 		return nil, bad.err()
+	}
+	if err := bad.other.Err(); err != nil { // what is tolerated need not be mended
+		return nil, err
 	}
 	rep := &Report{Orders: in.History.Len(), Terms: w.terms}
 	rep.Faults = bad.first(maxFaults)

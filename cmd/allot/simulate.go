@@ -387,33 +387,13 @@ func (fl *historyFlags) read(ctx context.Context, t *terminal, seed uint64, quie
 	return base, bad, checkInput(base, wrong)
 }
 
-// checkInput checks orders and moves of stock against the network. Where moves are at fault nothing is told of the orders, so
-// those are checked alone, too.
+// checkInput checks orders and moves of stock against the network.
 func checkInput(base *scenario.Base, wrong *faults.List) error {
 	in, err := base.Input()
 	if err != nil {
 		return err
 	}
-	err = simulate.Check(in)
-	found, faulty := asFaults(err)
-	if !faulty {
-		return err
-	}
-	told := map[faults.Fault]bool{}
-	for _, f := range found {
-		told[f] = true
-		wrong.Add(f)
-	}
-	alone := *base.History
-	alone.Moves = nil
-	in.History = &alone
-	found, _ = asFaults(simulate.Check(in))
-	for _, f := range found {
-		if !told[f] {
-			wrong.Add(f)
-		}
-	}
-	return nil
+	return gather(wrong, simulate.Check(in))
 }
 
 // history reads the orders. If they are at fault, it returns those that are not, so that more faults can be told.
