@@ -43,8 +43,13 @@ a time for as long as that saves more. "at most" is proven: no choice of as many
 The estimate has stock and capacity without limit. So then it replays all orders, as "allot simulate" does, on the network as it
 is and with 1, 2 and more sites: "replayed" is what is really saved on the orders that both fill. Stock is shared out for that,
 and none is made: of every SKU on hand, to come, or added later, each site gets the share of the orders that it would ship by the
-estimate, or --stock-share, from all warehouses in proportion. A replay saves less than the estimate where stock runs out, and
-may lose where it is spread too thin.
+estimate, or --stock-share, from all warehouses in proportion. A replay may save more than the estimate or less. It has each
+warehouse ship what it has: where warehouses lack SKUs, orders come from afar or in parts, and a site, which gets some of every
+SKU, saves more. Where warehouses have everything, orders that are split for less leave less to save; and where stock is spread too
+thin, a replay may lose.
+
+An order that comes late now, as the policy allows, counts at what that costs. A site that brings it in time saves what that costs
+less; where it costs more, it saves nothing by the estimate, and the replay pays it.
 
 A network whose zone charts do not cover a candidate gives no price from there, unless the policy has guess_zones.
 With --out DIR there are locate.json, curve.csv, candidates.csv and sites.geojson, a map.`,

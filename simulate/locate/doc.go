@@ -9,9 +9,16 @@
 // much, and the sum of the largest marginal savings proves how much at most.
 //
 // The estimate has stock and capacity without limit, and ships orders whole. Orders that are collected, and those that no
-// warehouse ships whole, are left out; a candidate that reaches some of the latter is told to. An order that now arrives late, as
-// the policy allows, counts at what that costs, and a candidate saves on it what it costs less in time. A replay of the history with the sites and with
-// stock shared out to them says what remains of it.
+// warehouse ships whole, are left out; a candidate that reaches some of the latter is told to.
+//
+// Where the policy allows lateness, an order that now comes late counts at what that costs. If some candidate brings it in time, a
+// site saves on it what it costs less in time: nothing where being in time costs more, which a replay pays all the same, and
+// nothing where the site would only be late for less. If none does, the cheapest that is late counts.
+//
+// A replay of the history with the sites and with stock shared out to them says what remains of it. That may be more: where
+// warehouses lack SKUs, orders come from afar or in parts, and sites get some of every SKU. On examples/us-parcel, where a
+// warehouse has 23 to 75 % of the SKUs, a site is estimated to save 26,726 and saves 50,799 in the replay, 81,073 with a hundred
+// times the stock, and 23,122 with plenty of every SKU everywhere: then it is less, for splits have brought costs down already.
 //
 // Sources: G. L. Nemhauser, L. A. Wolsey and M. L. Fisher, "An analysis of approximations for maximizing submodular set
 // functions—I", Mathematical Programming 14 (1978), propositions 4.1 and 4.3 and theorem 4.2; M. B. Teitz and P. Bart,

@@ -19,7 +19,12 @@ import (
 
 // season is a history on a world whose orders ship in one piece.
 func season(seed uint64, orders int) (*network.Source, *simulate.Input) {
-	w := enginetest.New(enginetest.Config{Seed: seed, Warehouses: 3, Services: 4, SKUs: 12, Places: 40, Lines: 3, Policy: network.PolicySource{MaxShipments: 1}})
+	return seasonOf(seed, orders, 3, network.PolicySource{MaxShipments: 1})
+}
+
+// seasonOf is season with a policy, and promises of at least so many days.
+func seasonOf(seed uint64, orders, soonest int, policy network.PolicySource) (*network.Source, *simulate.Input) {
+	w := enginetest.New(enginetest.Config{Seed: seed, Warehouses: 3, Services: 4, SKUs: 12, Places: 40, Lines: 3, Policy: policy})
 	defer w.Close()
 	rng := rand.New(rand.NewPCG(seed, 3))
 	h := &history.History{From: []uint32{0}, IDFrom: []uint64{0}, SKUs: w.Snapshot.SKUs.IDs, Files: []string{"orders.jsonl"}}
@@ -31,7 +36,7 @@ func season(seed uint64, orders int) (*network.Source, *simulate.Input) {
 		o, _ := w.Order(rng, i)
 		at := enginetest.Start + units.Instant(i*600)
 		if o.Promise.Date != 0 {
-			o.Promise.Date = units.Date(int64(at)/86_400) + 3 + units.Date(rng.IntN(6))
+			o.Promise.Date = units.Date(int64(at)/86_400) + units.Date(soonest+rng.IntN(6))
 		}
 		h.At, h.Promise = append(h.At, at), append(h.Promise, o.Promise.Date)
 		h.Dest, h.Collect, h.Allowed = append(h.Dest, int32(len(h.Destinations))), append(h.Collect, -1), append(h.Allowed, -1)
@@ -80,40 +85,8 @@ func TestSavingsAreTheEngines(t *testing.T) {
 	if r.Weighed+r.Unweighed != orders || r.Weighed == 0 || len(r.Steps) != 3 {
 		t.Fatalf("%+v", r)
 	}
-	costs := func(sites []Site) (sum []units.Money, ok []bool) {
-		wider := *src
-		wider.Warehouses = slices.Clone(src.Warehouses)
-		for _, s := range sites {
-			row := src.Warehouses[0]
-			c := r.Candidates[slices.IndexFunc(r.Candidates, func(c Candidate) bool { return c.ID == s.ID })]
-			row.ID, row.Postal, row.Country, row.Point, row.TimeZone, row.Closed = s.ID, c.Postal, c.Country, nil, "", false
-			wider.Warehouses = append(wider.Warehouses, row)
-			for _, p := range src.Pickups {
-				if p.Warehouse == src.Warehouses[0].ID {
-					p.Warehouse = s.ID
-					wider.Pickups = append(slices.Clone(wider.Pickups), p)
-				}
-			}
-		}
-		snap, err := network.Compile(&wider, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := engine.New(snap, engine.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer e.Close()
-		scratch, view := e.NewScratch(), engine.Unlimited(snap)
-		var o engine.Order
-		var d engine.Decision
-		for i := range orders {
-			in.History.Order(i, &o)
-			if err := e.Decide(view, &o, in.History.At[i], scratch, &d); err != nil {
-				t.Fatal(err)
-			}
-			sum, ok = append(sum, d.Cost), append(ok, d.Outcome == engine.Planned)
-		}
+	costs := func(sites []Site) ([]units.Money, []bool) {
+		sum, ok, _ := costsWith(t, src, in, r, sites)
 		return sum, ok
 	}
 	base, filled := costs(nil)
@@ -148,6 +121,97 @@ func TestSavingsAreTheEngines(t *testing.T) {
 		if r.Steps[k].Saving < r.Steps[k-1].Saving {
 			t.Errorf("%d sites save less than %d", k+1, k)
 		}
+	}
+}
+
+// costsWith is what Decide says of each order on the network with sites, every warehouse having everything.
+func costsWith(t *testing.T, src *network.Source, in *simulate.Input, r *Result, sites []Site) (sum []units.Money, ok, late []bool) {
+	t.Helper()
+	wider := *src
+	wider.Warehouses = slices.Clone(src.Warehouses)
+	for _, s := range sites {
+		row := src.Warehouses[0]
+		c := r.Candidates[slices.IndexFunc(r.Candidates, func(c Candidate) bool { return c.ID == s.ID })]
+		row.ID, row.Postal, row.Country, row.Point, row.TimeZone, row.Closed = s.ID, c.Postal, c.Country, nil, "", false
+		wider.Warehouses = append(wider.Warehouses, row)
+		for _, p := range src.Pickups {
+			if p.Warehouse == src.Warehouses[0].ID {
+				p.Warehouse = s.ID
+				wider.Pickups = append(slices.Clone(wider.Pickups), p)
+			}
+		}
+	}
+	snap, err := network.Compile(&wider, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(snap, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	scratch, view := e.NewScratch(), engine.Unlimited(snap)
+	var o engine.Order
+	var d engine.Decision
+	for i := range in.History.Len() {
+		in.History.Order(i, &o)
+		if err := e.Decide(view, &o, in.History.At[i], scratch, &d); err != nil {
+			t.Fatal(err)
+		}
+		sum, ok, late = append(sum, d.Cost), append(ok, d.Outcome == engine.Planned), append(late, d.Late)
+	}
+	return sum, ok, late
+}
+
+// TestSavingsWhereLatenessIsAllowed: an order that comes late now, and that some candidate would bring in time, counts at what it
+// costs late. A site saves on it what it costs less in time, and nothing where being in time costs more, though Decide then
+// pays that. Where no candidate is in time either, the cheapest late one counts.
+func TestSavingsWhereLatenessIsAllowed(t *testing.T) {
+	src, in := seasonOf(11, 300, 1, network.PolicySource{MaxShipments: 1, Late: "allow", LateCost: units.Currency})
+	r, err := Find(t.Context(), src, in, Options{Add: 2, Candidates: 12, Resolution: 2, Template: src.Warehouses[0].ID, NoReplay: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Site
+	for _, c := range r.Candidates {
+		all = append(all, Site{ID: c.ID})
+	}
+	base, filled, late := costsWith(t, src, in, r, nil)
+	_, _, still := costsWith(t, src, in, r, all)
+	total := units.Money(0)
+	for i := range base {
+		if filled[i] {
+			total += base[i]
+		}
+	}
+	if total != r.Cost {
+		t.Errorf("orders cost %v, told %v", total, r.Cost)
+	}
+	mended, dearer, lateAnyway := 0, 0, 0
+	for _, step := range r.Steps {
+		with, _, lateWith := costsWith(t, src, in, r, step.Sites)
+		saving := units.Money(0)
+		for i := range with {
+			switch less := base[i] - with[i]; {
+			case !filled[i]:
+			case !late[i]:
+				saving += less
+			case !lateWith[i]:
+				mended++
+				if saving += max(0, less); less < 0 {
+					dearer++
+				}
+			case still[i]:
+				lateAnyway++
+				saving += less
+			}
+		}
+		if saving != step.Saving {
+			t.Errorf("%+v save %v, told %v", step.Sites, saving, step.Saving)
+		}
+	}
+	if t.Logf("%d in time by a site, of which %d cost more; %d late anyway", mended, dearer, lateAnyway); mended == 0 || dearer == 0 || lateAnyway == 0 {
+		t.Error("the orders show too little")
 	}
 }
 
