@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/ratecards/calendar"
@@ -22,6 +23,24 @@ func (e *Engine) Decide(stock *StockView, order *Order, now units.Instant, sc *S
 	}
 	sc.decide(d)
 	return nil
+}
+
+// DecideOn decides the order of the latest Decide with the same scratch, at its moment, on another view of the stock: as Decide
+// would, but the order is not looked up again, nor what is known of its prices worked out again, for neither depends on the
+// stock. Only Certificate.Scored tells the difference, which does not count what was known. It must follow a Decide without
+// an error, a RunnerUp or another DecideOn, with nothing else done with the scratch in between.
+func (e *Engine) DecideOn(stock *StockView, sc *Scratch, d *Decision) {
+	if sc.e != e {
+		panic("engine: scratch of another engine")
+	}
+	if len(sc.asked) == 0 {
+		panic("engine: no order was decided that could be decided again")
+	}
+	sc.stock, sc.shadow = stock, stock.Prices
+	sc.items = append(sc.items[:0], sc.asked...)
+	sc.again = true
+	sc.decide(d)
+	sc.again = false
 }
 
 // decide searches on time, then late where the policy allows it, then for a part of the order likewise.
@@ -62,6 +81,13 @@ func (sc *Scratch) plan(d *Decision) bool {
 
 // begin starts a search for sc.items: what was worked out for other items or rules no longer holds.
 func (sc *Scratch) begin() {
+	if sc.again {
+		if sc.again = false; sc.began.all && sc.began.late == sc.late {
+			sc.resume()
+			return
+		}
+	}
+	sc.began.all, sc.began.late = slices.Equal(sc.items, sc.asked), sc.late
 	sc.epoch++
 	if sc.epoch == 0 { // after 2^32 searches old stamps would look fresh
 		clear(sc.prices)
@@ -86,6 +112,17 @@ func (sc *Scratch) begin() {
 	}
 	sc.setContent(&sc.whole, 0, sc.items)
 	sc.setSpeed()
+	sc.lightest = 0
+	sc.best = sc.best[:0]
+}
+
+// resume is begin for the items and the rule of the search before, on another view: what is priced of the whole order stays.
+func (sc *Scratch) resume() {
+	sc.kept = 0
+	if len(sc.split) > 0 {
+		clear(sc.split)
+	}
+	sc.whole.items = sc.items
 	sc.lightest = 0
 	sc.best = sc.best[:0]
 }

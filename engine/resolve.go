@@ -32,7 +32,12 @@ func (sc *Scratch) resolve(stock *StockView, order *Order, now units.Instant) er
 	if sc.row != nil {
 		sc.resolvePromise(&order.Promise)
 	}
-	return sc.faults.Err()
+	sc.asked = sc.asked[:0]
+	if err := sc.faults.Err(); err != nil {
+		return err
+	}
+	sc.asked = append(sc.asked, sc.items...)
+	return nil
 }
 
 func (sc *Scratch) fault(field, mend, format string, args ...any) {

@@ -32,6 +32,7 @@ type Scratch struct {
 	zone     *calendar.Zone // of the destination
 	items    []Item         // what is to be filled: one item a SKU
 	skus     []int32        // rows of all the SKUs that the order asks for
+	asked    []Item         // all that the order asks for; empty where it is malformed
 	services uint64         // that the order may use
 	only     int32          // the one warehouse that may ship, -1 for any
 	due      due
@@ -54,6 +55,8 @@ type Scratch struct {
 
 	// What is worked out once an order.
 	epoch      uint32
+	began      struct{ late, all bool } // the rule and the items of the latest search: whether it may be late, and is for all of the order
+	again      bool                     // the next search may go on with what the latest one has priced
 	whole      content
 	contents   []*content // of split plans, reused
 	used       int
@@ -201,6 +204,10 @@ func (sc *Scratch) stop() bool {
 // SKUs returns the rows of the SKUs whose stock the latest decision looked at, each once: those of its order. They are good
 // until the next.
 func (sc *Scratch) SKUs() []int32 { return sc.skus }
+
+// Asked returns what the order of the latest decision asks for, one item a SKU: a decision depends on what is available of a
+// SKU in a warehouse only as far as that is less than this. It is good until the next.
+func (sc *Scratch) Asked() []Item { return sc.asked }
 
 // NewScratch returns working memory for one caller of the engine.
 func (e *Engine) NewScratch() *Scratch {

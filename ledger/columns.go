@@ -8,7 +8,7 @@ import (
 
 // columns are the counters that scoring reads while the sequencer writes. They are laid out by SKU, since an order
 // asks for few SKUs and for every warehouse of each: one row of available holds Stride int32 and one row of stocked a
-// bit per warehouse. At 200 warehouses that is 4.2 bytes a cell, with changed.
+// bit per warehouse. At 200 warehouses that is 4.3 bytes a cell, with changed and crossed.
 //
 // Writers and readers use atomic loads and stores of single cells, so a reader may see a claim half made, and scores on
 // what may be gone anyway: the sequencer checks again. Whether what it saw was all of one moment tells View.Still.
@@ -19,6 +19,7 @@ type columns struct {
 	available                  []int32
 	stocked                    []uint64
 	changed                    []uint64 // [sku] the latest event that changed the SKU's stock
+	crossed                    []uint64 // [sku*crossings + n-1] the latest event that changed min(available, n) in some warehouse
 
 	limits  []int32 // [warehouse*(services of this layout+1) + service+1] capacity row, or -1 where nothing is limited
 	perSite int
@@ -27,6 +28,9 @@ type columns struct {
 	first   *atomic.Int32  // the same for the latest columns; the places of the days before it go to new ones
 	turned  *atomic.Uint64 // the latest event that filled up a capacity, made room in one that was full, or brought warehouses
 }
+
+// crossings is up to how many units the changes of a SKU are told apart by the units that are left.
+const crossings = 4
 
 // newColumns returns columns for so many names, with old's content.
 func newColumns(warehouses, skus, services int, old *columns) *columns {
@@ -37,7 +41,8 @@ func newColumns(warehouses, skus, services int, old *columns) *columns {
 	c.left, c.base, c.first, c.turned = old.left, old.base, old.first, old.turned
 	if c.stride == old.stride && c.words == old.words && c.skus*c.stride <= cap(old.available) && c.skus*c.words <= cap(old.stocked) &&
 		c.skus <= cap(old.changed) {
-		c.available, c.stocked, c.changed = old.available[:c.skus*c.stride], old.stocked[:c.skus*c.words], old.changed[:c.skus]
+		c.available, c.stocked = old.available[:c.skus*c.stride], old.stocked[:c.skus*c.words]
+		c.changed, c.crossed = old.changed[:c.skus], old.crossed[:c.skus*crossings]
 	} else {
 		room := skus
 		if old.skus > 0 {
@@ -46,6 +51,7 @@ func newColumns(warehouses, skus, services int, old *columns) *columns {
 		c.available = make([]int32, skus*c.stride, room*c.stride)
 		c.stocked = make([]uint64, skus*c.words, room*c.words)
 		c.changed = append(make([]uint64, 0, room), old.changed...)[:skus]
+		c.crossed = append(make([]uint64, 0, cap(c.changed)*crossings), old.crossed...)[:skus*crossings]
 		for sku := range old.skus {
 			copy(c.available[sku*c.stride:], old.available[sku*old.stride:][:old.stride])
 			copy(c.stocked[sku*c.words:], old.stocked[sku*old.words:][:old.words])
@@ -87,9 +93,15 @@ func (c *columns) touch(sku SKU, event uint64) { atomic.StoreUint64(&c.changed[s
 // setAvailable stores a counter and its bit, for an event.
 func (c *columns) setAvailable(w Warehouse, sku SKU, n int32, event uint64) {
 	c.touch(sku, event)
-	atomic.StoreInt32(&c.available[int(sku)*c.stride+int(w)], n)
+	at := &c.available[int(sku)*c.stride+int(w)]
+	if was := *at; was != n { // the sequencer is the only writer
+		for k := max(min(was, n), 0); k < crossings; k++ {
+			atomic.StoreUint64(&c.crossed[int(sku)*crossings+int(k)], event)
+		}
+	}
+	atomic.StoreInt32(at, n)
 	word := &c.stocked[int(sku)*c.words+int(w)>>6]
-	bits := *word &^ (1 << (w & 63)) // the sequencer is the only writer
+	bits := *word &^ (1 << (w & 63))
 	if n > 0 {
 		bits |= 1 << (w & 63)
 	}
@@ -146,6 +158,23 @@ func (v *View) Still(skus []SKU) bool {
 		}
 	}
 	return true
+}
+
+// SameStock reports whether no event after one, up to those that the view shows, changed what matters of a SKU to somebody who
+// wants so many units of it, 1 or more: in every warehouse the available units, or those wanted where these are fewer, are what they were
+// after that event and at every moment since. It may say no where they are. Ask a view that was taken after everything
+// in question was read.
+func (v *View) SameStock(after uint64, sku SKU, wanted int32) bool {
+	if wanted > crossings {
+		return atomic.LoadUint64(&v.c.changed[sku]) <= after
+	}
+	return atomic.LoadUint64(&v.c.crossed[int(sku)*crossings+int(wanted)-1]) <= after
+}
+
+// SameRoom reports whether no event between an earlier view of the same ledger and this one filled up or freed a day's capacity,
+// brought warehouses or ended a day: whether there was any room was always what it is now. It may say no where it was.
+func (v *View) SameRoom(earlier *View) bool {
+	return v.c.turned.Load() <= earlier.Sequence && v.c.base == earlier.c.base
 }
 
 // CapacityLeft returns how many more shipments may leave on a date: Unlimited when nobody limits them, 0 when the
