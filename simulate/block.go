@@ -3,6 +3,7 @@ package simulate
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
@@ -16,7 +17,7 @@ type block struct {
 	malformed int
 	hash      [sha256.Size]byte // of what the sink gets
 	prepared  any
-	begun     bool // its slots have the orders and its rows the lowest possible costs
+	given     int  // orders of it that are begun, or about to be
 	ready     bool // prepared is what the sink made of it
 }
 
@@ -26,7 +27,21 @@ type slot struct {
 	decision  engine.Decision
 	runnerUp  RunnerUp
 	malformed bool
+
+	ahead *outlook      // on which it was decided ahead of its turn; nil where it was not
+	asked []engine.Item // what it then asked for
 }
+
+// A piece is orders of a block, from one to before another, that are begun and decided at a time.
+type piece struct {
+	b        *block
+	from, to int
+	begun    bool // its slots have the orders, its rows the lowest possible costs, and most are decided ahead
+}
+
+// pieceOrders is the number of orders in a piece; the last of a block may have fewer. Large pieces are decided long before
+// their turn, and then again; for small ones workers wait for each other.
+const pieceOrders = 32
 
 // begin makes the block one of the orders from first to before end, at most size, and keeps its memory.
 func (b *block) begin(first, end, size int) {
@@ -36,7 +51,7 @@ func (b *block) begin(first, end, size int) {
 	b.Block = Block{
 		First: first, Orders: b.Orders[:end-first], Shipments: b.Shipments[:0], Items: b.Items[:0], Costs: b.Costs[:0], StockOuts: b.StockOuts[:0],
 	}
-	b.malformed = 0
+	b.malformed, b.given = 0, 0
 }
 
 // A preparer makes rows of what was decided. It is the working memory of one worker.
@@ -44,6 +59,9 @@ type preparer struct {
 	w         *world
 	o         *Options
 	stop      func() bool
+	outlook   *atomic.Pointer[outlook]
+	stock     engine.StockView
+	days      knownDays
 	scratches []*engine.Scratch // by epoch
 	floor     engine.Decision
 	costs     []units.Money
@@ -51,8 +69,10 @@ type preparer struct {
 	text      []byte
 }
 
-func newPreparer(w *world, o *Options, stop func() bool) *preparer {
-	return &preparer{w: w, o: o, stop: stop, scratches: make([]*engine.Scratch, len(w.epochs))}
+func newPreparer(w *world, o *Options, look *atomic.Pointer[outlook], stop func() bool) *preparer {
+	p := &preparer{w: w, o: o, outlook: look, stop: stop, scratches: make([]*engine.Scratch, len(w.epochs))}
+	p.days.known = map[day]int32{}
+	return p
 }
 
 // scratch returns working memory for an epoch.
@@ -64,35 +84,49 @@ func (p *preparer) scratch(epoch int) *engine.Scratch {
 	return p.scratches[epoch]
 }
 
-// begin reads the orders and works out what needs no stock: the lowest possible costs. It ends early when it is stopped.
-func (p *preparer) begin(b *block) {
+// begin reads the orders of a piece and works out what needs no turn: what most are decided to be, and the lowest possible
+// costs. It ends early when it is stopped.
+func (p *preparer) begin(b *block, from, to int) {
 	h := p.w.in.History
-	epoch := p.w.epochAt(h.At[b.First])
-	for k := range b.Orders {
+	epoch := p.w.epochAt(h.At[b.First+from])
+	for k := from; k < to; k++ {
 		if p.stop() {
 			return
 		}
-		row, i := &b.Orders[k], b.First+k
-		now := h.At[i]
-		for p.w.until(epoch) <= now {
+		i := b.First + k
+		for p.w.until(epoch) <= h.At[i] {
 			epoch++
 		}
-		*row = OrderRow{Epoch: int32(epoch)}
-		order := &b.slots[k].order
-		h.Order(i, order)
-		if p.o.NoFloor {
-			continue
-		}
-		era := &p.w.epochs[epoch]
-		if era.floors.get(i, row) {
-			continue
-		}
-		if err := era.engine.Decide(era.unlimited, order, now, p.scratch(epoch), &p.floor); err != nil || p.floor.Certificate.Stopped {
-			continue // it is malformed, or the run is stopped
-		}
-		row.FloorOutcome, row.FloorLate, row.Floor = p.floor.Outcome, p.floor.Late, p.floor.Cost
-		era.floors.put(i, row)
+		b.Orders[k] = OrderRow{Epoch: int32(epoch)}
+		h.Order(i, &b.slots[k].order)
+		p.beginOrder(b, k, epoch)
 	}
+}
+
+func (p *preparer) beginOrder(b *block, k, epoch int) {
+	s, row, i, era := &b.slots[k], &b.Orders[k], b.First+k, &p.w.epochs[epoch]
+	now := p.w.in.History.At[i]
+	s.ahead = nil
+	floored := p.o.NoFloor || era.floors.get(i, row)
+	if floored && p.o.Workers == 1 {
+		return // to decide ahead gains nothing
+	}
+	ahead := p.decideAhead(s, epoch, now)
+	switch {
+	case floored:
+		return
+	case ahead:
+		era.engine.DecideOn(era.unlimited, p.scratch(epoch), &p.floor)
+	default:
+		if err := era.engine.Decide(era.unlimited, &s.order, now, p.scratch(epoch), &p.floor); err != nil {
+			return // it is malformed
+		}
+	}
+	if p.floor.Certificate.Stopped {
+		return // and so is the run
+	}
+	row.FloorOutcome, row.FloorLate, row.Floor = p.floor.Outcome, p.floor.Late, p.floor.Cost
+	era.floors.put(i, row)
 }
 
 // prepare fills in the rows of a block. It is false where it was stopped.

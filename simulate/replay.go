@@ -20,6 +20,10 @@ type replay struct {
 	stop  func() bool
 	state *ledger.State
 
+	outlook atomic.Pointer[outlook] // for those who decide ahead
+	same    unchanged
+	again   int // orders that were decided ahead, and then again
+
 	epoch   int
 	era     *era
 	scratch *engine.Scratch
@@ -41,6 +45,7 @@ func newReplay(w *world, told func(int, *engine.Order, units.Instant, *engine.De
 		w: w, told: told, stop: stop,
 		state: ledger.NewState(ledger.Config{MaxHolds: math.MaxInt, Retention: 1, RefusalRetention: 1}),
 		moves: [2][]history.Move{w.in.History.Moves, w.in.Moves},
+		same:  sameAll,
 	}
 	r.stock.Capacity, r.stock.Prices = &r.days, w.in.Prices
 	return r
@@ -55,25 +60,26 @@ type days struct {
 
 const secondsADay = 86_400
 
-func (d *days) look(s *ledger.State, now units.Instant) {
-	d.view = s.View()
-	d.clip = units.Date(int64(now)/secondsADay) + ledger.Horizon - 9
+// clipOf returns the first ship date that counts as used up.
+func clipOf(now units.Instant) units.Date {
+	return units.Date(int64(now)/secondsADay) + ledger.Horizon - 9
 }
 
 // WarehouseLeft implements engine.Capacity.
 func (d *days) WarehouseLeft(warehouse int32, ship units.Date) int32 {
-	if ship >= d.clip {
-		return 0
-	}
-	return d.view.CapacityLeft(ledger.Warehouse(warehouse), ledger.AnyService, ship)
+	return d.left(warehouse, ledger.AnyService, ship)
 }
 
 // ServiceLeft implements engine.Capacity.
 func (d *days) ServiceLeft(warehouse, service int32, ship units.Date) int32 {
+	return d.left(warehouse, ledger.Service(service), ship)
+}
+
+func (d *days) left(warehouse int32, service ledger.Service, ship units.Date) int32 {
 	if ship >= d.clip {
 		return 0
 	}
-	return d.view.CapacityLeft(ledger.Warehouse(warehouse), ledger.Service(service), ship)
+	return d.view.CapacityLeft(ledger.Warehouse(warehouse), service, ship)
 }
 
 // begin makes the ledger what it is before anything happens.
@@ -93,6 +99,7 @@ func (r *replay) begin() error {
 			return err
 		}
 	}
+	r.foresee()
 	return nil
 }
 
@@ -280,15 +287,18 @@ func (r *replay) out(at units.Instant, warehouse, sku int32) {
 	*r.outs = append(*r.outs, StockOut{At: at, SKU: sku, Warehouse: -1})
 }
 
-// block decides the orders of a block. last tells that no others come.
-func (r *replay) block(b *block, last bool) error {
+// block decides the orders of a block from one to before another. last tells that no others come.
+func (r *replay) block(b *block, from, to int, last bool) error {
 	r.outs = &b.StockOuts
-	for k := range b.Orders {
+	for k := from; k < to; k++ {
 		if err := r.decide(b.First+k, &b.slots[k]); err != nil {
 			return err
 		}
 		if r.stop() {
 			return nil
+		}
+		if k%outlookEvery == 0 || k == to-1 {
+			r.foresee()
 		}
 	}
 	if last {
@@ -303,34 +313,34 @@ func (r *replay) block(b *block, last bool) error {
 	return nil
 }
 
-// decide decides an order and holds what it takes.
+// decide decides an order, unless what was decided ahead holds, and holds what it takes.
 func (r *replay) decide(i int, s *slot) error {
 	h := r.w.in.History
 	at := h.At[i]
 	if err := r.until(at); err != nil {
 		return err
 	}
-	r.days.look(r.state, at)
+	r.days.view, r.days.clip = r.state.View(), clipOf(at)
 	v := &r.days.view
-	r.stock.Available, r.stock.Stocked, r.stock.Stride, r.stock.Words = v.Available, v.Stocked, v.Stride, v.Words
-	s.runnerUp = RunnerUp{Warehouse: -1}
-	if err := r.era.engine.Decide(&r.stock, &s.order, at, r.scratch, &s.decision); err != nil {
-		if r.bad--; r.bad < 0 {
-			return fmt.Errorf("simulate: order %s, in which no fault was found: %w", s.order.ID, err)
+	if s.ahead == nil || !r.same(v, s) {
+		if s.ahead != nil {
+			r.again++
 		}
-		s.malformed = true // check has told why
-		return nil
+		r.stock.Available, r.stock.Stocked, r.stock.Stride, r.stock.Words = v.Available, v.Stocked, v.Stride, v.Words
+		if err := r.era.engine.Decide(&r.stock, &s.order, at, r.scratch, &s.decision); err != nil {
+			if r.bad--; r.bad < 0 {
+				return fmt.Errorf("simulate: order %s, in which no fault was found: %w", s.order.ID, err)
+			}
+			s.malformed, s.runnerUp = true, RunnerUp{Warehouse: -1} // check has told why
+			return nil
+		}
+		if s.decision.Certificate.Stopped {
+			return nil // and so is the run
+		}
+		s.runnerUp = runnerUp(r.scratch, &s.decision)
 	}
 	s.malformed = false
 	d := &s.decision
-	if d.Certificate.Stopped {
-		return nil // and so is the run
-	}
-	if d.Outcome == engine.Planned {
-		if up, ok := r.scratch.RunnerUp(d); ok {
-			s.runnerUp = RunnerUp(up)
-		}
-	}
 	if r.told != nil {
 		r.told(i, &s.order, at, d)
 	}

@@ -28,7 +28,9 @@ type Options struct {
 	// Default nobody.
 	Decided func(order int, o *engine.Order, now units.Instant, d *engine.Decision)
 
-	size int // orders in a block; default BlockOrders. Tests make many blocks of few orders
+	// Tests make many blocks and pieces of few orders, and leave something out of sight.
+	size, piece int       // orders in a block and in a piece; default BlockOrders and pieceOrders
+	same        unchanged // default sameAll
 }
 
 // A Report is what a run says of itself.
@@ -43,6 +45,10 @@ type Report struct {
 	Malformed int            // orders, among those done, that were passed over
 	Faults    []faults.Fault // the first 100 of what is wrong with malformed orders, placed by file and row, of the whole history
 	Clamped   int            // moves of stock that would have taken more than was on hand, and took that
+
+	// Again is how many orders were decided ahead of their turn, in parallel, and then again, since what they wanted was no
+	// longer there, or there again. It depends on who came first; nothing else of a report or of what the sink gets does.
+	Again int
 
 	// Hash is the SHA-256, in hexadecimal, of all that the sink was given, in order. It says nothing of how the work was
 	// shared out, but runs without floors have others than runs with them.
@@ -83,6 +89,12 @@ func Run(ctx context.Context, in *Input, o Options, sink Sink) (*Report, error) 
 	}
 	if o.size == 0 {
 		o.size = BlockOrders
+	}
+	if o.piece == 0 {
+		o.piece = pieceOrders
+	}
+	if o.same == nil {
+		o.same = sameAll
 	}
 	w, err := newWorld(in, shared)
 	if err != nil {
@@ -126,10 +138,10 @@ func Terms(in *Input) ([]string, error) {
 	return terms, nil
 }
 
-// A run shares the work of a replay out to workers. A block is first looked at by itself, which gives the lowest possible costs
-// and has the engine know the lanes to its places; then decided, which has an order and so is done by one at a time; then
-// prepared for the sink, and written. Each worker takes what is most urgent. There is a small number of blocks, so that
-// nobody runs ahead.
+// A run shares the work of a replay out to workers. A block is begun and decided in pieces. A piece is first looked at by itself,
+// which gives the lowest possible costs and what most orders are decided to be; then decided, which has an order and so is
+// done by one at a time. When all of a block is decided it is prepared for the sink, and written. Each worker takes what is
+// most urgent. There is a small number of pieces under way and of blocks, so that nobody runs ahead.
 type run struct {
 	w    *world
 	o    Options
@@ -142,7 +154,8 @@ type run struct {
 	mu                sync.Mutex
 	change            *sync.Cond
 	free              []*block
-	toDecide          []*block // in order
+	open              *block   // that is being given out in pieces; nil for none
+	pieces            []*piece // to be decided, in order
 	decided           []*block // to be prepared, in order
 	line              []*block // to be written, in order
 	deciding, writing bool
@@ -166,6 +179,7 @@ func newRun(w *world, o Options, sink Sink, rep *Report) *run {
 		r.free = append(r.free, &block{})
 	}
 	r.replay = newReplay(w, o.Decided, r.stop.Load)
+	r.replay.same = o.same
 	return r
 }
 
@@ -186,6 +200,7 @@ func (r *run) run(ctx context.Context) error {
 	}
 	r.work()
 	workers.Wait()
+	r.rep.Again = r.replay.again
 	r.rep.Hash = hex.EncodeToString(r.chain[:])
 	if r.err != nil {
 		return r.err
@@ -205,7 +220,7 @@ func (r *run) run(ctx context.Context) error {
 
 // work is what each worker does.
 func (r *run) work() {
-	p := newPreparer(r.w, &r.o, r.stop.Load)
+	p := newPreparer(r.w, &r.o, &r.replay.outlook, r.stop.Load)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
@@ -221,22 +236,21 @@ func (r *run) work() {
 			r.writing = false
 			r.written++
 			r.free = append(r.free, b)
-		case !r.deciding && len(r.toDecide) > 0 && r.toDecide[0].begun:
-			b := r.toDecide[0]
-			r.toDecide = slices.Delete(r.toDecide, 0, 1)
+		case !r.deciding && len(r.pieces) > 0 && r.pieces[0].begun:
+			one := r.pieces[0]
+			r.pieces = slices.Delete(r.pieces, 0, 1)
 			r.deciding = true
-			r.piece(func() error { return r.replay.block(b, b.First+len(b.Orders) == r.rep.Orders) })
+			b, ends := one.b, one.to == len(one.b.Orders)
+			r.piece(func() error { return r.replay.block(b, one.from, one.to, ends && b.First+one.to == r.rep.Orders) })
 			r.deciding = false
-			r.decided = append(r.decided, b)
-		case r.next < r.blocks && len(r.free) > 0 && (len(r.toDecide) == 0 || len(r.decided) == 0):
-			b := r.free[len(r.free)-1]
-			r.free = r.free[:len(r.free)-1]
-			first := r.next * r.o.size
-			r.next++
-			b.begin(first, min(first+r.o.size, r.rep.Orders), r.o.size)
-			r.toDecide, r.line = append(r.toDecide, b), append(r.line, b)
-			r.piece(func() error { p.begin(b); return nil })
-			b.begun = true
+			if ends {
+				r.decided = append(r.decided, b)
+			}
+		case r.mayBegin() && (len(r.pieces) == 0 || len(r.decided) == 0):
+			one := r.take()
+			r.pieces = append(r.pieces, one)
+			r.piece(func() error { p.begin(one.b, one.from, one.to); return nil })
+			one.begun = true
 		case len(r.decided) > 0:
 			b := r.decided[0]
 			r.decided = slices.Delete(r.decided, 0, 1)
@@ -257,6 +271,30 @@ func (r *run) work() {
 	}
 }
 
+// mayBegin tells whether there is a piece to begin. So few are under way that they are decided ahead only a little.
+func (r *run) mayBegin() bool {
+	return len(r.pieces) <= r.o.Workers && (r.open != nil || r.next < r.blocks && len(r.free) > 0)
+}
+
+// take returns the next piece.
+func (r *run) take() *piece {
+	b := r.open
+	if b == nil {
+		b = r.free[len(r.free)-1]
+		r.free = r.free[:len(r.free)-1]
+		first := r.next * r.o.size
+		r.next++
+		b.begin(first, min(first+r.o.size, r.rep.Orders), r.o.size)
+		r.line = append(r.line, b)
+	}
+	one := &piece{b: b, from: b.given, to: min(b.given+r.o.piece, len(b.Orders))}
+	b.given = one.to
+	if r.open = b; one.to == len(b.Orders) {
+		r.open = nil
+	}
+	return one
+}
+
 // piece does a piece of work without the lock.
 func (r *run) piece(do func() error) {
 	r.mu.Unlock()
@@ -275,7 +313,7 @@ func (r *run) write(b *block) error {
 	if err := r.sink.Write(b.prepared); err != nil {
 		return err
 	}
-	b.prepared, b.ready, b.begun = nil, false, false
+	b.prepared, b.ready = nil, false
 	h := sha256.New()
 	h.Write(r.chain[:])
 	h.Write(b.hash[:])

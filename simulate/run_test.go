@@ -20,6 +20,7 @@ func anyDesign(t *rapid.T) design {
 		seed: rapid.Uint64().Draw(t, "seed"), orders: rapid.IntRange(1, 120).Draw(t, "orders"), warehouses: rapid.IntRange(1, 6).Draw(t, "warehouses"),
 		epochs: rapid.IntRange(1, 4).Draw(t, "epochs"), seconds: rapid.SampledFrom([]int{1, 600, 7_200}).Draw(t, "seconds"),
 		bad: rapid.SampledFrom([]int{0, 0, 10}).Draw(t, "bad"), mishaps: rapid.Bool().Draw(t, "mishaps"),
+		tight: rapid.Bool().Draw(t, "tight"),
 		config: enginetest.Config{
 			Capacity: rapid.Bool().Draw(t, "capacity"), Classes: rapid.Bool().Draw(t, "classes"), Prices: rapid.Bool().Draw(t, "prices"),
 			Carbon: rapid.Bool().Draw(t, "carbon"),
@@ -49,7 +50,8 @@ func TestRunIsThePlainReplay(t *testing.T) {
 			var sink keeper
 			var said []string
 			rep, err := Run(t.Context(), in, Options{
-				Workers: workers, Floors: shared, MaxBad: len(in.History.At), size: rapid.SampledFrom([]int{1, 7, 64}).Draw(t, "size"),
+				Workers: workers, Floors: shared, MaxBad: len(in.History.At), size: rapid.SampledFrom([]int{1, 7, 64, 256}).Draw(t, "size"),
+				piece: rapid.SampledFrom([]int{1, 5, 32, 256}).Draw(t, "piece"),
 				Decided: func(i int, _ *engine.Order, _ units.Instant, d *engine.Decision) {
 					said = append(said, fmt.Sprintf("%d %+v", i, *d))
 				},
@@ -107,8 +109,8 @@ func TestMemoryIsThatOfOpenHolds(t *testing.T) {
 		check(r.begin())
 		var b block
 		b.begin(0, orders, orders)
-		newPreparer(w, &Options{NoFloor: true}, r.stop).begin(&b)
-		check(r.block(&b, false))
+		newPreparer(w, &Options{NoFloor: true}, &r.outlook, r.stop).begin(&b, 0, orders)
+		check(r.block(&b, 0, orders, false))
 		for range r.state.Holds() {
 			remembered++
 		}

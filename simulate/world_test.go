@@ -69,6 +69,7 @@ type design struct {
 	config                     enginetest.Config
 	bad                        int // percent of orders that are malformed
 	mishaps                    bool
+	tight                      bool // few units in every warehouse, which ships 1 to 3 times a day
 }
 
 // world returns the world of a design.
@@ -93,8 +94,14 @@ func (d design) build() (*Input, *network.Source) {
 	defer w.Close()
 	in := &Input{Name: "made", Seed: d.seed, Epochs: []Epoch{{Snapshot: w.Snapshot}}}
 	span := units.Instant(d.orders * d.seconds)
+	if d.tight {
+		for i := range w.Source.Warehouses {
+			w.Source.Warehouses[i].Capacity = 1 + rng.Int32N(3)
+		}
+		in.Epochs[0].Snapshot = must(network.Compile(w.Source, nil))
+	}
 	src := *w.Source
-	snap := w.Snapshot
+	snap := in.Epochs[0].Snapshot
 	var ids []string
 	for _, wh := range src.Warehouses {
 		ids = append(ids, wh.ID)
@@ -130,7 +137,11 @@ func (d design) build() (*Input, *network.Source) {
 			case 1:
 				in.Stock = append(in.Stock, network.StockRow{Warehouse: id, SKU: sku, OnHand: rng.Int32N(9), AvailableFrom: units.Date(int64(enginetest.Start)/86_400) + units.Date(rng.IntN(5))})
 			default:
-				in.Stock = append(in.Stock, network.StockRow{Warehouse: id, SKU: sku, OnHand: rng.Int32N(int32(3 + d.orders/20)), Safety: rng.Int32N(2)})
+				most := int32(3 + d.orders/20)
+				if d.tight {
+					most = 4
+				}
+				in.Stock = append(in.Stock, network.StockRow{Warehouse: id, SKU: sku, OnHand: rng.Int32N(most), Safety: rng.Int32N(2)})
 			}
 		}
 	}

@@ -236,11 +236,11 @@ func (r *result) print(w io.Writer) error {
 	fmt.Fprintf(w, "A season: %d warehouses, %d services, %d SKUs, %d places, %d days; from a Parquet file to the directory of a run.\n", warehouses, services, skus, places, days)
 	fmt.Fprintf(w, "%s, %s, %d processors, seed %d. Each row is one process. Load is compiling the network and drawing its stock, which the seconds include.\n\n", r.Go, r.Machine, r.CPUs, r.Seed)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\torders\tworkers\tload s\tread s\trun s\tfinish s\tall s\tcpu s\tcpu µs an order\tpeak MB\tfilled\tlate\tsplit\t")
+	fmt.Fprintln(t, "\torders\tworkers\tload s\tread s\trun s\tfinish s\tall s\tcpu s\tcpu µs an order\tpeak MB\tfilled\tlate\tsplit\tdecided twice\t")
 	for _, m := range r.Runs {
 		done := float64(m.Orders * len(m.Variants))
-		fmt.Fprintf(t, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%.1f %%\t%.1f %%\t%.1f %%\t\n", m.Name, m.Orders, m.Workers, m.Load, m.Read, m.Run, m.Finish,
-			m.Wall, m.CPU, 1e6*m.CPU/done, m.Peak, 100*float64(m.Filled)/done, 100*float64(m.Late)/done, 100*float64(m.Split)/done)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%.1f %%\t%.1f %%\t%.1f %%\t%.1f %%\t\n", m.Name, m.Orders, m.Workers, m.Load, m.Read, m.Run, m.Finish,
+			m.Wall, m.CPU, 1e6*m.CPU/done, m.Peak, 100*float64(m.Filled)/done, 100*float64(m.Late)/done, 100*float64(m.Split)/done, 100*float64(m.Again)/done)
 	}
 	return t.Flush()
 }

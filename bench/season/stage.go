@@ -44,6 +44,7 @@ type spent struct {
 	Load, Read, Run, Finish, Wall, CPU float64
 	Peak                               float64 // of memory; 0 where the system does not tell
 	Filled, Late, Split                int
+	Again                              int // orders decided ahead of their turn, and then again
 	Hash, State                        string
 }
 
@@ -108,6 +109,7 @@ func (s *stage) do(ctx context.Context) (*spent, error) {
 		}
 		out.Finish += since()
 		out.Filled, out.Late, out.Split = out.Filled+c.filled, out.Late+c.late, out.Split+c.split
+		out.Again += rep.Again
 		out.Hash, out.State = out.Hash+rep.Hash, out.State+rep.State
 	}
 	out.Wall, out.CPU, out.Peak = time.Since(began).Seconds(), (cputime.Process() - cpu).Seconds(), peak()
