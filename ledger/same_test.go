@@ -124,8 +124,8 @@ func check(t *testing.T, p, now *past) {
 		}
 	}
 	p.full = p.full || p.view.Warehouses != now.view.Warehouses
-	for day, any := range p.room {
-		if is, known := now.room[day]; !known || is != any {
+	for day, was := range p.room {
+		if is, known := now.room[day]; !known || is != was {
 			p.full = true
 		}
 	}

@@ -22,6 +22,7 @@ func crowded(seed uint64) design {
 // Decisions made ahead are made again where they do not hold, which with one worker is always the same ones: as many as a piece
 // is large. The controls: whatever is not looked at, some orders are decided wrongly.
 func TestDecisionsAheadThatDoNotHoldAreMadeAgain(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		same  unchanged
 		found bool // that something is left out

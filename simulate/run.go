@@ -22,7 +22,7 @@ type Options struct {
 	NoFloor  bool                  // leave the lowest possible cost out: its fields of an OrderRow are 0
 	Floors   *Floors               // what this run shares with others; default nothing
 	MaxBad   int                   // orders that may be malformed and are then counted and passed over; default none
-	Pause    func()                // called by each worker between pieces of work of a few milliseconds, to throttle; default never
+	Pause    func()                // called by each worker between pieces of work of at most a few milliseconds, to throttle; default never
 
 	// Decided is called with every order as it is decided, in their order; what it gets is the run's again when it returns.
 	// Default nobody.
