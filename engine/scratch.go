@@ -64,6 +64,7 @@ type Scratch struct {
 	limit      units.Money // of one shipment of a split plan
 	take       []int32
 	from       []int32
+	planned    []chosen         // the solver's plan
 	byLine     []chosen         // the plan that lineByLine or boundParts made, by rank
 	byLineCost units.Money      // of that plan, split cost included; unreachable where it made none
 	lineTiers  []int            // by item: the weight tier of a piece of it

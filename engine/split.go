@@ -196,7 +196,11 @@ func (sc *Scratch) conclude(d *Decision, plan *solver.Plan, proof *solver.Certif
 	}
 	found := proof.Status == solver.Optimal || proof.Status == solver.Bounded
 	if found = found && (units.Money(plan.Cost) < cost || units.Money(plan.Cost) == cost && plan.Arrival < arrival); found {
-		cost = units.Money(plan.Cost)
+		if found = sc.adopt(plan); found {
+			cost = units.Money(plan.Cost)
+		} else {
+			status = Bounded // a day filled up meanwhile: whoever grants will find that this was decided on what no longer is
+		}
 	}
 	switch {
 	case status == Bounded && sc.byLineCost < cost:
@@ -204,14 +208,7 @@ func (sc *Scratch) conclude(d *Decision, plan *solver.Plan, proof *solver.Certif
 		sc.best = append(sc.best[:0], sc.byLine...)
 	case found:
 		single = false
-		sc.best = sc.best[:0]
-		for i := range plan.Shipments {
-			s := &plan.Shipments[i]
-			w := sc.sources[s.Warehouse]
-			c := sc.contentOf(s.Take)
-			o, share := sc.offerAt(c, w, sc.limit)
-			sc.best = append(sc.best, chosen{warehouse: w, content: c, offer: o, cost: share})
-		}
+		sc.best = append(sc.best[:0], sc.planned...)
 	case !single:
 		sc.unknown = status == Bounded
 		return
@@ -220,6 +217,23 @@ func (sc *Scratch) conclude(d *Decision, plan *solver.Plan, proof *solver.Certif
 	if bound := units.Money(proof.Bound); status == Bounded && (bound < cost || !single) {
 		d.Certificate.Status, d.Certificate.Bound = Bounded, min(bound, cost)
 	}
+}
+
+// adopt writes a plan of the solver to sc.planned, and tells whether all of it can still be had: a day may have filled up since
+// the solver asked, where the view is that of a ledger that others claim from.
+func (sc *Scratch) adopt(plan *solver.Plan) bool {
+	sc.planned = sc.planned[:0]
+	for i := range plan.Shipments {
+		s := &plan.Shipments[i]
+		w := sc.sources[s.Warehouse]
+		c := sc.contentOf(s.Take)
+		o, share := sc.offerAt(c, w, sc.limit)
+		if o == nil {
+			return false
+		}
+		sc.planned = append(sc.planned, chosen{warehouse: w, content: c, offer: o, cost: share})
+	}
+	return true
 }
 
 // lineByLine ships every line alone from the best warehouse for it. It returns the lower of known and what the plan costs
