@@ -17,6 +17,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -171,7 +172,7 @@ func (s *Server) hold(d *desk) (ledger.Hold, error) {
 	if d.decision.Outcome != engine.Planned {
 		return s.ledger.Decline(&d.claims)
 	}
-	claim(&d.claims, &d.decision)
+	claims.Of(&d.claims, &d.decision)
 	return s.ledger.Allocate(&d.claims)
 }
 
@@ -199,22 +200,6 @@ func contendedAfter(attempts int) error {
 	return r
 }
 
-// claim writes what a decision takes into an allocation.
-func claim(c *ledger.Allocation, d *engine.Decision) {
-	c.Stock, c.Shipments = c.Stock[:0], c.Shipments[:0]
-	for i := range d.Shipments {
-		s := &d.Shipments[i]
-		for _, it := range s.Items {
-			c.Stock = append(c.Stock, ledger.StockClaim{
-				Warehouse: ledger.Warehouse(s.Warehouse), SKU: ledger.SKU(it.SKU), Quantity: it.Quantity,
-			})
-		}
-		c.Shipments = append(c.Shipments, ledger.ShipmentClaim{
-			Warehouse: ledger.Warehouse(s.Warehouse), Service: ledger.Service(s.Service), Date: s.ShipDate, Shipments: 1,
-		})
-	}
-}
-
 // requestOf returns what makes a command idempotent: its id, and a hash of what it asks for. Messages without maps are
 // written alike each time.
 func requestOf(id string, body proto.Message) ledger.Request {
@@ -227,7 +212,7 @@ func requestOf(id string, body proto.Message) ledger.Request {
 
 // basis is what a decision at a desk is made on.
 func (d *desk) basis(n *served, now units.Instant) ledger.Basis {
-	b := ledger.Basis{Network: n.number, Sequence: d.view.Sequence, At: now}
+	b := ledger.Basis{Network: n.number, Sequence: d.days.View.Sequence, At: now}
 	if d.priced != nil {
 		b.Network = d.priced.number
 	}

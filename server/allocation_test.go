@@ -455,13 +455,13 @@ type thief struct {
 }
 
 func (th *thief) WarehouseLeft(int32, units.Date) int32 {
-	if len(th.from) == 0 || th.last == th.d.view.Sequence {
+	if len(th.from) == 0 || th.last == th.d.days.View.Sequence {
 		return 1000
 	}
 	snap := th.s.network.Load().snap
 	w, _ := snap.Warehouse(th.from[0])
 	sku, _ := snap.SKUs.Row("mug")
-	th.from, th.last = th.from[1:], th.d.view.Sequence
+	th.from, th.last = th.from[1:], th.d.days.View.Sequence
 	stock, err := th.s.ledger.Stock(ledger.Warehouse(w), ledger.SKU(sku))
 	if err != nil {
 		panic(err)

@@ -20,6 +20,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -351,7 +352,7 @@ func (b *batch) allocation(d *desk, i int, decision *engine.Decision) *ledger.Al
 		Answer: appendDecision(nil, b.n.snap, decision, told{prices: d.priced.version(), joint: true}),
 	}
 	if !a.Refused {
-		claim(a, decision)
+		claims.Of(a, decision)
 	}
 	return a
 }

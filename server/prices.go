@@ -91,7 +91,7 @@ type Outlook struct {
 func (s *Server) Outlook() *Outlook {
 	n, now := s.network.Load(), s.now()
 	d := &desk{plain: true}
-	d.stock.Capacity = d
+	d.stock.Capacity = &d.days
 	d.look(n, s.ledger, now)
 	return &Outlook{Engine: n.engine, Stock: &d.stock, Now: now, served: n}
 }

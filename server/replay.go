@@ -20,6 +20,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/ledger/durable"
 	"github.com/allot-engine/allot/ledger/journal"
 	"github.com/allot-engine/allot/units"
@@ -301,7 +302,7 @@ func (r *replayer) decide(state *ledger.State, one *Replayed) error {
 	view := state.View()
 	stock := n.stock(&view)
 	stock.Prices = prices // whose rows are the ledger's, and so any network's
-	capacity := &pastCapacity{view: &view, clip: clip(one.Basis.At), known: units.Date(int64(state.Now())/86_400) - 2 + ledger.Horizon}
+	capacity := &pastCapacity{view: &view, end: claims.EndOf(one.Basis.At), known: units.Date(int64(state.Now())/86_400) - 2 + ledger.Horizon}
 	if r.o.With != nil {
 		capacity.now = n.snap
 		if recorded != nil {
@@ -452,7 +453,7 @@ func (n *replayNetwork) stock(view *ledger.View) *engine.StockView {
 // A pastCapacity answers what was left of days at a state.
 type pastCapacity struct {
 	view      *ledger.View
-	clip      units.Date        // from this day on nothing is decided: see clip
+	end       units.Date        // from this day on nothing is decided: see claims.EndOf
 	known     units.Date        // from this day on nothing was held yet
 	now, then *network.Snapshot // with other limits than then, where now is not nil
 }
@@ -485,7 +486,7 @@ func (c *pastCapacity) ServiceLeft(warehouse, service int32, ship units.Date) in
 
 func (c *pastCapacity) left(warehouse, service int32, ship units.Date) int32 {
 	switch {
-	case ship >= c.clip:
+	case ship >= c.end:
 		return 0
 	case ship >= c.known, int(warehouse) >= c.view.Warehouses, int(service) >= c.view.Services:
 		return ledger.Unlimited

@@ -16,6 +16,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -65,8 +66,7 @@ type desk struct {
 	order    engine.Order
 	point    geo.Point
 	decision engine.Decision
-	view     ledger.View
-	clip     units.Date
+	days     claims.Days
 	plain    bool    // prices do not count
 	priced   *priced // that count; nil for none
 	deadline time.Time
@@ -80,27 +80,21 @@ type desk struct {
 
 func newDesk(e *engine.Engine) *desk {
 	d := &desk{scratch: e.NewScratch()}
-	d.stock.Capacity = d
+	d.stock.Capacity = &d.days
 	d.overdue = func() bool { return !time.Now().Before(d.deadline) }
 	return d
 }
 
 // look takes the ledger's counters and the prices as they are now, for a decision on a network at a moment.
 func (d *desk) look(n *served, l *ledger.Ledger, now units.Instant) {
-	d.clip = clip(now)
+	d.days.End = claims.EndOf(now)
 	d.priced, d.stock.Prices = nil, nil
 	if p := n.prices.Load(); p != nil && !d.plain {
 		d.priced, d.stock.Prices = p, p.prices
 	}
-	d.view = l.View()
-	d.stock.Available, d.stock.Stocked = d.view.Available, d.view.Stocked
-	d.stock.Stride, d.stock.Words = d.view.Stride, d.view.Words
-}
-
-// clip returns the first day whose capacity counts as used up for a decision at a moment. The ledger's own end of the days
-// that it counts moves with its clock, which no event tells; a week before it does not depend on that.
-func clip(now units.Instant) units.Date {
-	return units.Date(int64(now)/86_400) + ledger.Horizon - 9
+	d.days.View = l.View()
+	d.stock.Available, d.stock.Stocked = d.days.View.Available, d.days.View.Stocked
+	d.stock.Stride, d.stock.Words = d.days.View.Stride, d.days.View.Words
 }
 
 // still tells that what was decided is what the stock that was looked at makes, and no later event had a part in it.
@@ -109,23 +103,7 @@ func (d *desk) still() bool {
 	for _, sku := range d.scratch.SKUs() {
 		d.skus = append(d.skus, ledger.SKU(sku))
 	}
-	return d.view.Still(d.skus)
-}
-
-// WarehouseLeft implements engine.Capacity.
-func (d *desk) WarehouseLeft(warehouse int32, ship units.Date) int32 {
-	if ship >= d.clip {
-		return 0
-	}
-	return d.view.CapacityLeft(ledger.Warehouse(warehouse), ledger.AnyService, ship)
-}
-
-// ServiceLeft implements engine.Capacity.
-func (d *desk) ServiceLeft(warehouse, service int32, ship units.Date) int32 {
-	if ship >= d.clip {
-		return 0
-	}
-	return d.view.CapacityLeft(ledger.Warehouse(warehouse), ledger.Service(service), ship)
+	return d.days.View.Still(d.skus)
 }
 
 // A loader reads and compiles a network with the rows of the one before it.
@@ -222,29 +200,7 @@ func (s *Server) extend(snap *network.Snapshot, at units.Instant) error {
 	if !slices.Equal(warehouses, rows.Warehouses) || !slices.Equal(skus, rows.SKUs) || !slices.Equal(services, rows.Services) {
 		return fmt.Errorf("server: the ledger's rows are not those of network %s", snap.Version)
 	}
-	view := s.ledger.View()
-	var limits []ledger.CapacityLimit
-	limit := func(w, service int, shipments int32) {
-		l := ledger.CapacityLimit{
-			Warehouse: ledger.Warehouse(w), Service: ledger.Service(service), Date: ledger.EveryDay, Shipments: shipments,
-		}
-		if shipments < 0 {
-			if !view.Limited(l.Warehouse, l.Service) {
-				return
-			}
-			l.Shipments = ledger.Unlimited // which it was not before
-		}
-		limits = append(limits, l)
-	}
-	for w := range snap.Warehouses {
-		limit(w, int(ledger.AnyService), snap.Warehouses[w].DailyCapacity)
-		for i := range snap.Services {
-			if snap.Warehouses[w].Services>>i&1 == 1 {
-				limit(w, i, snap.Services[i].DailyCapacity)
-			}
-		}
-	}
-	return s.ledger.SetCapacity(at, limits)
+	return s.ledger.SetCapacity(at, claims.Limits(snap, s.ledger.View()))
 }
 
 // stockBatch is how many rows of a network's stock go to the ledger at once.

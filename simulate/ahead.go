@@ -3,6 +3,7 @@ package simulate
 import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -53,7 +54,7 @@ func (p *preparer) decideAhead(s *slot, epoch int, now units.Instant) bool {
 		return false
 	}
 	v := &look.view
-	p.days.view, p.days.clip = *v, clipOf(now)
+	p.days.Days = claims.Days{View: *v, End: claims.EndOf(now)}
 	if len(p.days.known) > 0 {
 		clear(p.days.known)
 	}
@@ -82,7 +83,7 @@ func runnerUp(sc *engine.Scratch, d *engine.Decision) RunnerUp {
 // knownDays are days whose capacity may be used up while an order is decided: what was once said of one is said again, for a
 // plan that was found must still be one when it is written down.
 type knownDays struct {
-	days
+	claims.Days
 	known map[day]int32
 }
 
@@ -106,7 +107,7 @@ func (k *knownDays) ServiceLeft(warehouse, service int32, ship units.Date) int32
 func (k *knownDays) left(of day) int32 {
 	left, known := k.known[of]
 	if !known {
-		left = k.days.left(of.warehouse, of.service, of.ship)
+		left = k.Left(ledger.Warehouse(of.warehouse), of.service, of.ship)
 		k.known[of] = left
 	}
 	return left

@@ -6,6 +6,7 @@ import (
 
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -116,7 +117,7 @@ func TestKnownDays(t *testing.T) {
 		check(s.SetCapacity(at, []ledger.CapacityLimit{{Service: ledger.AnyService, Date: ledger.EveryDay, Shipments: n}, {Date: ledger.EveryDay, Shipments: n + 1}}))
 	}
 	limit(3)
-	k := knownDays{days: days{view: s.View(), clip: clipOf(at)}, known: map[day]int32{}}
+	k := knownDays{Days: claims.Days{View: s.View(), End: claims.EndOf(at)}, known: map[day]int32{}}
 	same := func(want int32) {
 		t.Helper()
 		if w, c := k.WarehouseLeft(0, 20_001), k.ServiceLeft(0, 0, 20_001); w != want || c != want+1 {
@@ -128,7 +129,7 @@ func TestKnownDays(t *testing.T) {
 	same(3)
 	clear(k.known)
 	same(0)
-	if n := k.WarehouseLeft(0, k.clip); n != 0 {
+	if n := k.WarehouseLeft(0, k.End); n != 0 {
 		t.Errorf("%d are left at the end of the horizon", n)
 	}
 }

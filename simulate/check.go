@@ -14,6 +14,8 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
+const secondsADay = 86_400
+
 // Check returns nil or a *faults.Error with everything that is wrong with an input, orders and moves of stock placed by
 // their file and row: SKUs, places, warehouses and services that the network of their time does not know, promises before their
 // order, quantities out of range, and whatever else the engine refuses to decide; epochs, stock and mishaps that contradict

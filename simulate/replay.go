@@ -9,6 +9,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/ledger/claims"
 	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
 )
@@ -28,7 +29,7 @@ type replay struct {
 	era     *era
 	scratch *engine.Scratch
 	stock   engine.StockView
-	days    days
+	days    claims.Days
 	claims  ledger.Allocation
 
 	moves   [2][]history.Move // still to come: of the history, and beside it
@@ -49,37 +50,6 @@ func newReplay(w *world, told func(int, *engine.Order, units.Instant, *engine.De
 	}
 	r.stock.Capacity, r.stock.Prices = &r.days, w.in.Prices
 	return r
-}
-
-// days is what is left of capacity, as the engine asks for it. A decision may not depend on where the ledger's own horizon
-// ends, so that a week before it counts as used up; the server does the same.
-type days struct {
-	view ledger.View
-	clip units.Date
-}
-
-const secondsADay = 86_400
-
-// clipOf returns the first ship date that counts as used up.
-func clipOf(now units.Instant) units.Date {
-	return units.Date(int64(now)/secondsADay) + ledger.Horizon - 9
-}
-
-// WarehouseLeft implements engine.Capacity.
-func (d *days) WarehouseLeft(warehouse int32, ship units.Date) int32 {
-	return d.left(warehouse, ledger.AnyService, ship)
-}
-
-// ServiceLeft implements engine.Capacity.
-func (d *days) ServiceLeft(warehouse, service int32, ship units.Date) int32 {
-	return d.left(warehouse, ledger.Service(service), ship)
-}
-
-func (d *days) left(warehouse int32, service ledger.Service, ship units.Date) int32 {
-	if ship >= d.clip {
-		return 0
-	}
-	return d.view.CapacityLeft(ledger.Warehouse(warehouse), service, ship)
 }
 
 // begin makes the ledger what it is before anything happens.
@@ -133,29 +103,7 @@ func (r *replay) extend(epoch int, at units.Instant) error {
 	if err := r.state.Extend(at, rows.Warehouses, rows.SKUs, rows.Services, nil); err != nil {
 		return err
 	}
-	view := r.state.View()
-	var limits []ledger.CapacityLimit
-	limit := func(w, service int, shipments int32) {
-		l := ledger.CapacityLimit{
-			Warehouse: ledger.Warehouse(w), Service: ledger.Service(service), Date: ledger.EveryDay, Shipments: shipments,
-		}
-		if shipments < 0 {
-			if !view.Limited(l.Warehouse, l.Service) {
-				return
-			}
-			l.Shipments = ledger.Unlimited // which it was not before
-		}
-		limits = append(limits, l)
-	}
-	for w := range snap.Warehouses {
-		limit(w, int(ledger.AnyService), snap.Warehouses[w].DailyCapacity)
-		for i := range snap.Services {
-			if snap.Warehouses[w].Services>>i&1 == 1 {
-				limit(w, i, snap.Services[i].DailyCapacity)
-			}
-		}
-	}
-	if err := r.state.SetCapacity(at, limits); err != nil {
+	if err := r.state.SetCapacity(at, claims.Limits(snap, r.state.View())); err != nil {
 		return err
 	}
 	return r.state.Extend(at, nil, nil, nil, []string{snap.Version})
@@ -320,8 +268,8 @@ func (r *replay) decide(i int, s *slot) error {
 	if err := r.until(at); err != nil {
 		return err
 	}
-	r.days.view, r.days.clip = r.state.View(), clipOf(at)
-	v := &r.days.view
+	r.days = claims.Days{View: r.state.View(), End: claims.EndOf(at)}
+	v := &r.days.View
 	if s.ahead == nil || !r.same(v, s) {
 		if s.ahead != nil {
 			r.again++
@@ -364,18 +312,7 @@ func (r *replay) decide(i int, s *slot) error {
 func (r *replay) hold(at units.Instant, s *slot) error {
 	c, d := &r.claims, &s.decision
 	c.At, c.Order, c.TTL = at, s.order.ID, r.era.snap.Policy.HoldSeconds
-	c.Stock, c.Shipments = c.Stock[:0], c.Shipments[:0]
-	for i := range d.Shipments {
-		s := &d.Shipments[i]
-		for _, it := range s.Items {
-			c.Stock = append(c.Stock, ledger.StockClaim{
-				Warehouse: ledger.Warehouse(s.Warehouse), SKU: ledger.SKU(it.SKU), Quantity: it.Quantity,
-			})
-		}
-		c.Shipments = append(c.Shipments, ledger.ShipmentClaim{
-			Warehouse: ledger.Warehouse(s.Warehouse), Service: ledger.Service(s.Service), Date: s.ShipDate, Shipments: 1,
-		})
-	}
+	claims.Of(c, d)
 	h, err := r.state.Allocate(c)
 	if err != nil {
 		return err
