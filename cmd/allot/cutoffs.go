@@ -19,6 +19,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/server"
 	"github.com/allot-engine/allot/simulate/cutoffs"
+	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -78,8 +79,8 @@ writes all rows into cutoffs.csv and cutoffs.json. Times are in UTC and in the z
 	f.StringVar(&fl.dims, "dims", "", "its three `SIDES` (default not known: then only the weight counts)")
 	f.StringSliceVar(&fl.skus, "sku", nil, "in place of a weight, an article as `SKU:QUANTITY`; may be repeated")
 	f.StringSliceVar(&fl.to, "to", nil, "only these `POSTAL` codes, as 10001 or CA:K1A; may be repeated")
-	f.StringArrayVar(&fl.orders, "orders", nil, "only the places that the orders of a `FILE` went to, weighed by them; may be repeated")
-	f.StringVar(&fl.format, "format", "", "`FORMAT` of these files, jsonl or csv, whatever their names are")
+	f.StringArrayVar(&fl.orders, "orders", nil, "only the places that the orders of a `FILE` went to (.jsonl, .csv or .parquet), weighed by them; may be repeated")
+	f.StringVar(&fl.format, "format", "", "`FORMAT` of these files, jsonl, csv or parquet, whatever their names are")
 	f.StringSliceVar(&fl.services, "services", nil, "only these `SERVICES`; may be repeated (default all)")
 	f.BoolVar(&fl.commercial, "commercial", false, "places are business addresses (default residences)")
 	f.StringVar(&fl.out, "out", "", "the directory `DIR` to write cutoffs.csv and cutoffs.json into; made when missing")
@@ -89,7 +90,7 @@ writes all rows into cutoffs.csv and cutoffs.json. Times are in UTC and in the z
 	completeDirectory(cmd, "network")
 	completeDirectory(cmd, "out")
 	completeFlag(cmd, "services", completeFrom(&fl.network, serviceNames))
-	completeFlag(cmd, "format", cobra.FixedCompletions([]string{formatJSON, formatCSV}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "format", cobra.FixedCompletions([]string{formatJSON, formatCSV, history.Parquet}, cobra.ShellCompDirectiveNoFileComp))
 	for _, flag := range []string{"deliver-by", "weight", "dims", "sku", "to"} {
 		completeFlag(cmd, flag, cobra.NoFileCompletions)
 	}
@@ -146,6 +147,11 @@ func (fl *cutoffsFlags) check() error {
 	}
 	fl.formats = nil
 	for _, file := range fl.orders {
+		format, ok := history.FormatOf(file)
+		if fl.format == "" && ok && format == history.Parquet || fl.format == history.Parquet {
+			fl.formats = append(fl.formats, history.Parquet)
+			continue
+		}
 		format, wrong := formatNamed(fl.format, file, "--orders")
 		if wrong != nil {
 			bad.Add(*wrong)
@@ -310,7 +316,42 @@ func placesOfOrders(ctx context.Context, t *terminal, fl *cutoffsFlags, snap *ne
 	defer progress.clear()
 	var bad faults.List
 	seen, collected := 0, 0
+	add := func(order *engine.Order, place func(faults.Fault) faults.Fault) {
+		to := order.To
+		switch {
+		case order.CollectAt != "":
+			collected++
+			return
+		case to.Point != nil:
+			if row, ok := snap.Places.Nearest(*to.Point); ok {
+				to.Country, to.Postal = snap.Places.Country(row), snap.Places.Postal(row)
+			}
+		case to.Country == "":
+			to.Country = "US"
+		}
+		if _, ok := snap.Places.Lookup(to.Country, to.Postal); !ok {
+			bad.Add(place(faults.Fault{Field: "to.postal_code", Problem: fmt.Sprintf("no place %.20q in %.10q", to.Postal, to.Country), Mend: "check the code"}))
+			return
+		}
+		places = append(places, cutoffs.Place{Country: to.Country, Postal: to.Postal, Orders: 1})
+	}
 	for i, file := range fl.orders {
+		if fl.formats[i] == history.Parquet {
+			h, _, err := history.Read(ctx, []history.File{history.OSFile(file)}, history.ReadOptions{Format: history.Parquet})
+			if err != nil {
+				return nil, err
+			}
+			var order engine.Order
+			for n := range h.Len() {
+				seen++
+				h.Order(n, &order)
+				add(&order, func(f faults.Fault) faults.Fault {
+					f.File, f.Row = file, int(h.Row[n])
+					return f
+				})
+			}
+			continue
+		}
 		for o, err := range readOrders(file, fl.formats[i], t.in) {
 			if err == nil && ctx.Err() != nil {
 				err = errInterrupted
@@ -335,23 +376,7 @@ func placesOfOrders(ctx context.Context, t *terminal, fl *cutoffsFlags, snap *ne
 			} else if err != nil {
 				return nil, err
 			}
-			to := order.To
-			switch {
-			case order.CollectAt != "":
-				collected++
-				continue
-			case to.Point != nil:
-				if row, ok := snap.Places.Nearest(*to.Point); ok {
-					to.Country, to.Postal = snap.Places.Country(row), snap.Places.Postal(row)
-				}
-			case to.Country == "":
-				to.Country = "US"
-			}
-			if _, ok := snap.Places.Lookup(to.Country, to.Postal); !ok {
-				bad.Add(o.place(faults.Fault{Field: "to.postal_code", Problem: fmt.Sprintf("no place %.20q in %.10q", to.Postal, to.Country), Mend: "check the code"}))
-				continue
-			}
-			places = append(places, cutoffs.Place{Country: to.Country, Postal: to.Postal, Orders: 1})
+			add(order, o.place)
 		}
 	}
 	if err := bad.Err(); err != nil {
