@@ -262,10 +262,7 @@ func (all *simulations) create(r ledger.Request, name string, work simulationWor
 	one.ctx, one.cancel = context.WithCancelCause(context.Background())
 	all.all = append(all.all, one)
 	all.byID[one.id], all.byCall[r.ID] = one, one
-	all.work.Go(func() {
-		defer place.leave()
-		all.run(one, place)
-	})
+	all.work.Go(func() { all.run(one, place) })
 	return one, nil
 }
 
@@ -311,7 +308,7 @@ func (one *simulation) update(change func(*allotv1.Simulation)) {
 	one.changed = make(chan struct{})
 }
 
-// run does the work of a simulation when it is its turn, and keeps what comes of it.
+// run does the work of a simulation when it is its turn, gives its place to the next, and keeps what came of it.
 func (all *simulations) run(one *simulation, place *ticket) {
 	summary, err := (*allotv1.SimulationSummary)(nil), place.turn(one.ctx)
 	if err == nil {
@@ -331,6 +328,7 @@ func (all *simulations) run(one *simulation, place *ticket) {
 		size = sizeOf(one.dir)
 	}
 	cancelled := context.Cause(one.ctx)
+	place.leave() // before it is told that this one ended: whoever reads that may count on the place
 	all.mu.Lock()
 	one.update(func(m *allotv1.Simulation) {
 		m.Progress, m.EndedAt, m.Summary, m.Bytes = nil, all.timestamp(), summary, size
