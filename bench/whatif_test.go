@@ -29,14 +29,14 @@ func BenchmarkWhatIf(b *testing.B) {
 			var costs []units.Money
 			return func() {
 				i := r.latest()
-				costs = must(r.f.engine.Itemise(&r.f.orders[i], &r.d, r.f.nows[i], r.scratch, costs[:0]))
+				costs = must(r.f.engine.Itemise(&r.f.orders[i], &r.d, r.scratch, costs[:0]))
 			}
 		}},
 		{"facts", func(r *Runner) func() {
 			var facts []engine.Facts
 			return func() {
 				i := r.latest()
-				facts = must(r.f.engine.Facts(&r.f.orders[i], &r.d, r.f.nows[i], r.scratch, facts[:0]))
+				facts = must(r.f.engine.Facts(&r.f.orders[i], &r.d, r.scratch, facts[:0]))
 			}
 		}},
 		{"account", func(r *Runner) func() {

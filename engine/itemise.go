@@ -116,7 +116,7 @@ func TermNames(snap *network.Snapshot) []string { return newTerms(snap).names }
 // decided; of its fields only the destination counts. The decision may be one of an earlier moment: neither stock nor clock is
 // looked at, and the prices of stock and capacity are those that it paid. Errors are those of Decide about the destination; dst
 // is then returned as it was. In steady state nothing is allocated but what dst grows by.
-func (e *Engine) Itemise(order *Order, d *Decision, _ units.Instant, sc *Scratch, dst []units.Money) ([]units.Money, error) {
+func (e *Engine) Itemise(order *Order, d *Decision, sc *Scratch, dst []units.Money) ([]units.Money, error) {
 	dst, _, err := e.account(order, d, sc, dst, nil, ofCosts)
 	return dst, err
 }
@@ -222,7 +222,7 @@ type Facts struct {
 // Facts appends to dst the facts of every shipment of a decision, in the order of its Shipments. order is the one that was
 // decided; its destination and its promise count, and neither stock nor clock does. Errors are those of Decide about the
 // destination; dst is then returned as it was. In steady state nothing is allocated but what dst grows by.
-func (e *Engine) Facts(order *Order, d *Decision, _ units.Instant, sc *Scratch, dst []Facts) ([]Facts, error) {
+func (e *Engine) Facts(order *Order, d *Decision, sc *Scratch, dst []Facts) ([]Facts, error) {
 	_, dst, err := e.account(order, d, sc, nil, dst, ofFacts)
 	return dst, err
 }

@@ -31,10 +31,10 @@ func TestItemiseIsExplains(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		if costs, err = w.Engine.Itemise(order, &x.Decision, now, sc, append(costs[:0], 7)); err != nil {
+		if costs, err = w.Engine.Itemise(order, &x.Decision, sc, append(costs[:0], 7)); err != nil {
 			t.Fatal(err)
 		}
-		facts, err := w.Engine.Facts(order, &x.Decision, now, sc, nil)
+		facts, err := w.Engine.Facts(order, &x.Decision, sc, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestFactsAreTrue(t *testing.T) {
 	chances := map[bool]int{}
 	explained(t, 80, func(w *enginetest.World, sc *engine.Scratch, order *engine.Order, now units.Instant, x *engine.Explanation) {
 		var err error
-		if facts, err = w.Engine.Facts(order, &x.Decision, now, sc, facts[:0]); err != nil {
+		if facts, err = w.Engine.Facts(order, &x.Decision, sc, facts[:0]); err != nil {
 			t.Fatal(err)
 		}
 		if len(facts) != len(x.Decision.Shipments) {
@@ -185,7 +185,7 @@ func TestFactsWithoutHistogram(t *testing.T) {
 			if err := w.Engine.Decide(w.Stock, o, enginetest.Start, sc, &d); err != nil || d.Outcome != engine.Planned {
 				continue
 			}
-			facts, err := w.Engine.Facts(o, &d, enginetest.Start, sc, nil)
+			facts, err := w.Engine.Facts(o, &d, sc, nil)
 			if err != nil || facts[0].InTime != want || d.Late != (want == 0) {
 				t.Errorf("%s, %d days: %+v, %v (late %v)", svc.ID, days, facts, err, d.Late)
 			}
@@ -197,10 +197,10 @@ func TestItemiseOfNowhere(t *testing.T) {
 	w := small(t, enginetest.Config{})
 	sc := w.Engine.NewScratch()
 	lost := &engine.Order{To: engine.Destination{Postal: "00000"}}
-	if costs, err := w.Engine.Itemise(lost, &engine.Decision{}, 0, sc, []units.Money{1}); err == nil || len(costs) != 1 {
+	if costs, err := w.Engine.Itemise(lost, &engine.Decision{}, sc, []units.Money{1}); err == nil || len(costs) != 1 {
 		t.Errorf("%v, %v", costs, err)
 	}
-	if facts, err := w.Engine.Facts(lost, &engine.Decision{}, 0, sc, make([]engine.Facts, 1)); err == nil || len(facts) != 1 {
+	if facts, err := w.Engine.Facts(lost, &engine.Decision{}, sc, make([]engine.Facts, 1)); err == nil || len(facts) != 1 {
 		t.Errorf("%v, %v", facts, err)
 	}
 	if costs, facts, err := w.Engine.Account(lost, &engine.Decision{}, 0, sc, []units.Money{1}, make([]engine.Facts, 1)); err == nil || len(costs) != 1 || len(facts) != 1 {
@@ -217,11 +217,11 @@ func TestFactsOfACollectedOrder(t *testing.T) {
 	if err := e.Decide(engine.Unlimited(e.Snapshot()), o, enginetest.Start, sc, &d); err != nil || d.Outcome != engine.Planned {
 		t.Fatalf("%v, %v", d.Outcome, err)
 	}
-	facts, err := e.Facts(o, &d, enginetest.Start, sc, nil)
+	facts, err := e.Facts(o, &d, sc, nil)
 	if err != nil || len(facts) != 1 || facts[0].Metres > 10_000 || facts[0].CO2Grams != 0 || facts[0].InTime != units.Certain {
 		t.Errorf("%+v, %v", facts, err)
 	}
-	costs, err := e.Itemise(o, &d, enginetest.Start, sc, nil)
+	costs, err := e.Itemise(o, &d, sc, nil)
 	if err != nil || len(costs) != len(e.TermNames()) {
 		t.Errorf("%v, %v", costs, err)
 	}
@@ -247,8 +247,8 @@ func TestItemiseAllocatesNothing(t *testing.T) {
 	var facts []engine.Facts
 	all := func() {
 		for i := range orders {
-			costs, _ = w.Engine.Itemise(&orders[i], &decisions[i], now, sc, costs[:0])
-			facts, _ = w.Engine.Facts(&orders[i], &decisions[i], now, sc, facts[:0])
+			costs, _ = w.Engine.Itemise(&orders[i], &decisions[i], sc, costs[:0])
+			facts, _ = w.Engine.Facts(&orders[i], &decisions[i], sc, facts[:0])
 		}
 	}
 	for range 50 {

@@ -300,7 +300,7 @@ func (p *plain) hold(i int, o *engine.Order, view *engine.StockView, d *engine.D
 	if up, ok := sc.RunnerUp(&again); ok {
 		row.RunnerUp.Why = up.Why // for which there is no other road
 	}
-	facts := must(eng.Facts(o, d, now, sc, nil))
+	facts := must(eng.Facts(o, d, sc, nil))
 	a := ledger.Allocation{At: now, Order: o.ID, TTL: snap.Policy.HoldSeconds}
 	for n := range d.Shipments {
 		s := &d.Shipments[n]

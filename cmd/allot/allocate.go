@@ -125,7 +125,7 @@ func (fl *allocateFlags) check(files []string, clock time.Time, changed func(fla
 		bad.Addf("", 0, 0, "--format", meant(fl.format, known), "unknown format %.60q", fl.format)
 	}
 	for _, file := range files {
-		format, ok := formatOf(file)
+		format, ok := formatOf(file, known...)
 		switch {
 		case fl.format != "":
 			format = fl.format

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -116,8 +117,15 @@ func (t *terminal) auditCarriers(cmd *cobra.Command, args []string, fl *carriers
 	}
 	var written []string
 	if fl.out != "" {
-		if written, err = a.Write(fl.out); err != nil {
+		if err := os.MkdirAll(filepath.Join(fl.out, "transit"), 0o755); err != nil {
 			return err
+		}
+		for _, f := range a.Files() {
+			name := filepath.Join(fl.out, filepath.FromSlash(f.Name))
+			if err := writeFile(name, f.Write); err != nil {
+				return err
+			}
+			written = append(written, name)
 		}
 	}
 	tellBad(t, bad)
@@ -126,7 +134,7 @@ func (t *terminal) auditCarriers(cmd *cobra.Command, args []string, fl *carriers
 	}
 	t.printAudit(a, fl.lanes)
 	for _, name := range written {
-		fmt.Fprintf(t.err, "wrote %s\n", filepath.Join(fl.out, name))
+		fmt.Fprintf(t.err, "wrote %s\n", name)
 	}
 	return nil
 }

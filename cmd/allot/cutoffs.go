@@ -147,12 +147,7 @@ func (fl *cutoffsFlags) check() error {
 	}
 	fl.formats = nil
 	for _, file := range fl.orders {
-		format, ok := history.FormatOf(file)
-		if fl.format == "" && ok && format == history.Parquet || fl.format == history.Parquet {
-			fl.formats = append(fl.formats, history.Parquet)
-			continue
-		}
-		format, wrong := formatNamed(fl.format, file, "--orders")
+		format, wrong := formatNamed(fl.format, file, "--orders", formatJSON, formatCSV, history.Parquet)
 		if wrong != nil {
 			bad.Add(*wrong)
 		}

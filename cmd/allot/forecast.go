@@ -133,7 +133,7 @@ func (fl *forecastFitFlags) check() error {
 	}
 	fl.formats = nil
 	for _, file := range fl.orders {
-		format, fault := formatNamed(fl.format, file, "--orders")
+		format, fault := formatNamed(fl.format, file, "--orders", formatJSON, formatCSV)
 		if fault != nil {
 			bad.Add(*fault)
 		}
@@ -145,10 +145,9 @@ func (fl *forecastFitFlags) check() error {
 	return nil
 }
 
-// formatNamed returns the format of a file of orders, or what is wrong with its name.
-func formatNamed(given, file, field string) (string, *faults.Fault) {
-	known := []string{formatJSON, formatCSV}
-	format, ok := formatOf(file)
+// formatNamed returns the format of a file of orders, one of those that are known, or what is wrong with its name.
+func formatNamed(given, file, field string, known ...string) (string, *faults.Fault) {
+	format, ok := formatOf(file, known...)
 	switch {
 	case given != "" && !slices.Contains(known, given):
 		return "", &faults.Fault{Field: "--format", Problem: fmt.Sprintf("unknown format %.60q", given), Mend: meant(given, known)}
@@ -157,7 +156,7 @@ func formatNamed(given, file, field string) (string, *faults.Fault) {
 	case file == "-":
 		return formatJSON, nil
 	case !ok:
-		return "", &faults.Fault{Field: field, Problem: fmt.Sprintf("%.200q does not tell by its name what is in it", file), Mend: "name it .jsonl or .csv, or give --format"}
+		return "", &faults.Fault{Field: field, Problem: fmt.Sprintf("%.200q does not tell by its name what is in it", file), Mend: "name it ." + strings.Join(known[:len(known)-1], ", .") + " or ." + known[len(known)-1] + ", or give --format"}
 	}
 	return format, nil
 }

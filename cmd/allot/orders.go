@@ -9,14 +9,14 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/server"
+	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -74,19 +74,14 @@ unless --max-bad allows a share of them.`,
 
 // The formats of files of orders.
 const (
-	formatJSON = "jsonl"
-	formatCSV  = "csv"
+	formatJSON = history.JSONLines
+	formatCSV  = history.CSV
 )
 
-// formatOf returns the format that a file's name tells.
-func formatOf(name string) (string, bool) {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".csv":
-		return formatCSV, true
-	case ".jsonl", ".ndjson", ".json":
-		return formatJSON, true
-	}
-	return "", false
+// formatOf returns the format that a file's name tells, if it is a known one.
+func formatOf(name string, known ...string) (string, bool) {
+	format, ok := history.FormatOf(name)
+	return format, ok && slices.Contains(known, format)
 }
 
 // A filedOrder is an order with its place in a file.

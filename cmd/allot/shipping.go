@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -165,21 +164,10 @@ func writeShipping(r *shipping.Report, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	put := func(name string, write func(io.Writer) error) error {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriter(f)
-		if err = write(w); err == nil {
-			err = w.Flush()
-		}
-		return errors.Join(err, f.Close())
-	}
-	if err := put("shipping.csv", r.WriteCSV); err != nil {
+	if err := writeFile(filepath.Join(dir, "shipping.csv"), r.WriteCSV); err != nil {
 		return err
 	}
-	return put("shipping.json", func(w io.Writer) error {
+	return writeFile(filepath.Join(dir, "shipping.json"), func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(r)

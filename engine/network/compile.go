@@ -184,7 +184,7 @@ func (c *compiler) meant(got string, known []string, kind string) string {
 	if c.help += len(known); c.help > most {
 		return "name one of the network's " + kind
 	}
-	return meant(got, known, kind)
+	return Meant(got, known, kind)
 }
 
 func (c *compiler) head() {

@@ -211,8 +211,8 @@ func or(mend, other string) string {
 	return mend + "; or " + other
 }
 
-// meant returns what to write in place of an unknown name: the nearest known one, or all of a few.
-func meant(got string, known []string, kind string) string {
+// Meant returns what to write in place of an unknown name of a kind, as "warehouses": the nearest known one, or all of a few.
+func Meant(got string, known []string, kind string) string {
 	if m := faults.DidYouMean(got, known); m != "" {
 		return m
 	}

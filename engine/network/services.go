@@ -78,7 +78,7 @@ func (c *compiler) fallback(name string) *lanes.Fallback {
 			f.Zones = append(f.Zones, fmt.Sprint(i+1))
 		}
 	case s.Distance != "":
-		c.set(path+".distance", meant(s.Distance, []string{"usps"}, "distance rules"), "unknown distance rule %q", clip(s.Distance))
+		c.set(path+".distance", Meant(s.Distance, []string{"usps"}, "distance rules"), "unknown distance rule %q", clip(s.Distance))
 	case len(s.Bands) == 0:
 		c.set(path, "write distance: usps, or bands, or leave it out where there are charts", "the zone set has no rule")
 	}
@@ -111,7 +111,7 @@ func (c *compiler) fallback(name string) *lanes.Fallback {
 		at := path + ".regions." + region
 		c.zoneName(at, s.Regions[region])
 		if !slices.Contains(regions, region) {
-			c.set(at, meant(region, regions, "regions"), "unknown region %q", clip(region))
+			c.set(at, Meant(region, regions, "regions"), "unknown region %q", clip(region))
 		}
 	}
 	if c.fl.Len() > before {

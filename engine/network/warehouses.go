@@ -72,7 +72,7 @@ func (c *compiler) warehouse(s *WarehouseRow, w *Warehouse) *week {
 		PerOrder: s.PerOrder, PerLine: s.PerLine, PerUnit: s.PerUnit, PerKilogram: s.PerKilogram,
 	}
 	if !slices.Contains(kinds, w.Kind) {
-		at("kind")(meant(w.Kind, kinds, "kinds"), "unknown kind %q", clip(w.Kind))
+		at("kind")(Meant(w.Kind, kinds, "kinds"), "unknown kind %q", clip(w.Kind))
 	}
 	if len(w.Name) > MaxName {
 		at("name")(fmt.Sprintf("shorten it to %d bytes", MaxName), "the name has %d bytes", len(w.Name))

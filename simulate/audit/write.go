@@ -1,13 +1,10 @@
 package audit
 
 import (
-	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -122,43 +119,21 @@ func (a *Audit) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Write writes audit.csv, audit.json and transit/*.csv into a directory, which it makes where there is none. Files of
-// these names are written over. It returns the paths in it that it wrote.
-func (a *Audit) Write(dir string) (written []string, err error) {
-	if err := os.MkdirAll(filepath.Join(dir, "transit"), 0o755); err != nil {
-		return nil, err
-	}
-	put := func(name string, write func(io.Writer) error) error {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriter(f)
-		if err = write(w); err == nil {
-			err = w.Flush()
-		}
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err == nil {
-			written = append(written, name)
-		}
-		return err
-	}
-	if err := put("audit.csv", a.WriteCSV); err != nil {
-		return written, err
-	}
-	if err := put("audit.json", func(w io.Writer) error {
+// A File is one that an audit is written to.
+type File struct {
+	Name  string // a path, with slashes
+	Write func(io.Writer) error
+}
+
+// Files returns an audit as files: audit.csv, audit.json and the tables in transit/*.csv.
+func (a *Audit) Files() []File {
+	files := []File{{"audit.csv", a.WriteCSV}, {"audit.json", func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(a)
-	}); err != nil {
-		return written, err
-	}
+	}}}
 	for _, t := range a.Transit {
-		if err := put(filepath.Join("transit", t.Name+".csv"), t.Table.Write); err != nil {
-			return written, err
-		}
+		files = append(files, File{"transit/" + t.Name + ".csv", t.Table.Write})
 	}
-	return written, nil
+	return files
 }

@@ -49,16 +49,6 @@ func (m *matrix) best(set []int32, b *best) {
 	}
 }
 
-// saving is what a set saves.
-func (m *matrix) saving(set []int32) (sum units.Money) {
-	var b best
-	m.best(set, &b)
-	for i, now := range m.now {
-		sum += now - b.cost[i]
-	}
-	return sum
-}
-
 // gains are what each candidate would save beside a set.
 func (m *matrix) gains(b *best) []units.Money {
 	out := make([]units.Money, m.candidates)

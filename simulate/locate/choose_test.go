@@ -166,3 +166,13 @@ func TestSwap(t *testing.T) {
 		t.Error("no exchange saved anything")
 	}
 }
+
+// saving is what a set saves.
+func (m *matrix) saving(set []int32) (sum units.Money) {
+	var b best
+	m.best(set, &b)
+	for i, now := range m.now {
+		sum += now - b.cost[i]
+	}
+	return sum
+}

@@ -252,7 +252,7 @@ func (w *world) baseWarehouse(c *change, field, id string) {
 		w.fault(c, c.at(field), "name one that the network has", "%q is only opened by %s", clip(id), other.title())
 		return
 	}
-	w.fault(c, c.at(field), meant(id, slices.Sorted(maps.Keys(w.rows)), "warehouses"), "unknown warehouse %q", clip(id))
+	w.fault(c, c.at(field), network.Meant(id, slices.Sorted(maps.Keys(w.rows)), "warehouses"), "unknown warehouse %q", clip(id))
 }
 
 func (w *world) serviceNames(c *change, field string, ids Names) Names {
@@ -273,7 +273,7 @@ func (w *world) names(c *change, field string, ids Names, kind string, known fun
 		case slices.Contains(ids[:i], id):
 			w.fault(c, element(c, field, ids, i), "leave one of the two out", "%q stands twice", clip(id))
 		case !known(id) && !w.unclear:
-			w.fault(c, element(c, field, ids, i), meant(id, all(), kind+"s"), "unknown %s %q", kind, clip(id))
+			w.fault(c, element(c, field, ids, i), network.Meant(id, all(), kind+"s"), "unknown %s %q", kind, clip(id))
 		}
 	}
 }
@@ -283,7 +283,7 @@ func (w *world) holidayLists(c *change, field string, names Names) {
 		if name == none && len(names) == 1 || slices.Contains(w.lists, name) {
 			continue
 		}
-		w.fault(c, element(c, field, names, i), meant(name, w.lists, "holiday lists"), "unknown holiday list %q", clip(name))
+		w.fault(c, element(c, field, names, i), network.Meant(name, w.lists, "holiday lists"), "unknown holiday list %q", clip(name))
 	}
 }
 
@@ -352,7 +352,7 @@ func (w *world) meantSKU(id string) string {
 	if len(ids) > mostNames {
 		return "name one of the network's SKUs"
 	}
-	return meant(id, ids, "SKUs")
+	return network.Meant(id, ids, "SKUs")
 }
 
 // patterns checks patterns of SKUs: each matches one at least. Names without a wildcard are patterns too.
@@ -399,20 +399,6 @@ func element(c *change, field string, list Names, i int) string {
 		return c.at(field)
 	}
 	return at
-}
-
-// meant returns what to write in place of an unknown name: the nearest known one, or all of a few.
-func meant(got string, known []string, kind string) string {
-	if m := faults.DidYouMean(got, known); m != "" {
-		return m
-	}
-	switch {
-	case len(known) == 0:
-		return "the network has no " + kind
-	case len(known) > 20:
-		return "name one of the network's " + kind
-	}
-	return "the " + kind + " are " + strings.Join(known, ", ")
 }
 
 func clip(s string) string {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/allot-engine/allot/engine"
+	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
@@ -24,7 +25,7 @@ func (s *where) check(w *world, c *change) {
 	regions := w.b.regions()
 	for i, name := range s.Region {
 		if !slices.Contains(regions, name) {
-			w.fault(c, element(c, "region", s.Region, i), meant(name, regions, "regions"), "unknown region %q", clip(name))
+			w.fault(c, element(c, "region", s.Region, i), network.Meant(name, regions, "regions"), "unknown region %q", clip(name))
 		}
 	}
 	for i, prefix := range s.Postal {

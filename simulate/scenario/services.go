@@ -87,7 +87,7 @@ func (o *rates) check(w *world, c *change) {
 	w.oneOf(c, "scale or replace", o.Scale != nil, o.Replace != nil)
 	o.which.check(w, c)
 	if o.Only != "" && o.Only != onlyBase && o.Only != onlySurcharges {
-		w.fault(c, c.at("only"), meant(o.Only, []string{onlyBase, onlySurcharges}, "parts"), "unknown part %q", clip(o.Only))
+		w.fault(c, c.at("only"), network.Meant(o.Only, []string{onlyBase, onlySurcharges}, "parts"), "unknown part %q", clip(o.Only))
 	}
 	if o.Replace != nil {
 		if o.Only != "" {
@@ -356,7 +356,7 @@ func (o *peak) check(w *world, c *change) {
 	names = slices.Compact(names)
 	for i, name := range o.Surcharge {
 		if !slices.Contains(names, name) {
-			w.fault(c, element(c, "surcharge", o.Surcharge, i), meant(name, names, "surcharges with dates"), "no surcharge %q has dates", clip(name))
+			w.fault(c, element(c, "surcharge", o.Surcharge, i), network.Meant(name, names, "surcharges with dates"), "no surcharge %q has dates", clip(name))
 		}
 	}
 	o.priced(w, c, o.place(c), func(card *ratecards.Source) bool {

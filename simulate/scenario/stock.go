@@ -92,7 +92,7 @@ func (o *rebalance) check(w *world, c *change) {
 	case "":
 		w.fault(c, c.path, "write by: demand, or by: equal", "nothing says how stock is shared out")
 	default:
-		w.fault(c, c.at("by"), meant(o.By, []string{byDemand, equally}, "ways"), "unknown way %q", clip(o.By))
+		w.fault(c, c.at("by"), network.Meant(o.By, []string{byDemand, equally}, "ways"), "unknown way %q", clip(o.By))
 	}
 	w.patterns(c, "sku", o.SKU)
 	if o.Warehouses != nil {

@@ -103,7 +103,7 @@ func (s *site) check(w *world, c *change) {
 	w.holidayLists(c, "holidays", s.Holidays)
 	for i, name := range s.Classes {
 		if !slices.Contains(w.classes, name) {
-			w.fault(c, element(c, "classes", s.Classes, i), meant(name, w.classes, "classes"), "unknown class %q", clip(name))
+			w.fault(c, element(c, "classes", s.Classes, i), network.Meant(name, w.classes, "classes"), "unknown class %q", clip(name))
 		}
 	}
 }
