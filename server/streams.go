@@ -34,6 +34,11 @@ func (s *Server) WatchStock(request *allotv1.WatchStockRequest, stream grpc.Serv
 	return s.watchStock(stream.Context(), request, stream.Send)
 }
 
+// AllocateStream implements allotv1.AllocationServiceServer.
+func (s *Server) AllocateStream(stream grpc.BidiStreamingServer[allotv1.AllocateStreamRequest, allotv1.AllocateStreamResponse]) error {
+	return s.allocateStream(stream.Context(), stream.Recv, stream.Send)
+}
+
 // ImportStock implements allotv1.InventoryServiceServer.
 func (s *Server) ImportStock(stream grpc.ClientStreamingServer[allotv1.ImportStockRequest, allotv1.ImportStockResponse]) error {
 	out, err := s.importStock(stream.Context(), stream.Recv)
@@ -62,6 +67,11 @@ func (s webAllocation) WatchDecisions(ctx context.Context, request *allotv1.Watc
 // WatchStock implements allotv1connect.InventoryServiceHandler.
 func (s webInventory) WatchStock(ctx context.Context, request *allotv1.WatchStockRequest, stream *connect.ServerStream[allotv1.WatchStockResponse]) error {
 	return s.watchStock(ctx, request, stream.Send)
+}
+
+// AllocateStream implements allotv1connect.AllocationServiceHandler.
+func (s webAllocation) AllocateStream(ctx context.Context, stream *connect.BidiStream[allotv1.AllocateStreamRequest, allotv1.AllocateStreamResponse]) error {
+	return s.allocateStream(ctx, stream.Receive, stream.Send)
 }
 
 // ImportStock implements allotv1connect.InventoryServiceHandler.

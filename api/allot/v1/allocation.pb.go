@@ -10,6 +10,7 @@ package allotv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -713,6 +714,249 @@ func (x *AllocateResponse) GetHold() *Hold {
 	return nil
 }
 
+// AllocateStreamRequest is some orders to be decided, each by itself.
+type AllocateStreamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// requests are the orders.
+	Requests      []*TaggedAllocateRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllocateStreamRequest) Reset() {
+	*x = AllocateStreamRequest{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllocateStreamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllocateStreamRequest) ProtoMessage() {}
+
+func (x *AllocateStreamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllocateStreamRequest.ProtoReflect.Descriptor instead.
+func (*AllocateStreamRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AllocateStreamRequest) GetRequests() []*TaggedAllocateRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+// TaggedAllocateRequest is a request of a stream.
+type TaggedAllocateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// tag is the caller's, and comes back with the answer. Nothing is read into it; it need not be unique.
+	Tag uint64 `protobuf:"varint,1,opt,name=tag,proto3" json:"tag,omitempty"`
+	// request is as that of Allocate.
+	Request       *AllocateRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaggedAllocateRequest) Reset() {
+	*x = TaggedAllocateRequest{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaggedAllocateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaggedAllocateRequest) ProtoMessage() {}
+
+func (x *TaggedAllocateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaggedAllocateRequest.ProtoReflect.Descriptor instead.
+func (*TaggedAllocateRequest) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *TaggedAllocateRequest) GetTag() uint64 {
+	if x != nil {
+		return x.Tag
+	}
+	return 0
+}
+
+func (x *TaggedAllocateRequest) GetRequest() *AllocateRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+// AllocateStreamResponse is the answers to some requests of a stream, in any order.
+type AllocateStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// answers are one for each request, in this message or another.
+	Answers       []*TaggedAllocateResponse `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllocateStreamResponse) Reset() {
+	*x = AllocateStreamResponse{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllocateStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllocateStreamResponse) ProtoMessage() {}
+
+func (x *AllocateStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllocateStreamResponse.ProtoReflect.Descriptor instead.
+func (*AllocateStreamResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AllocateStreamResponse) GetAnswers() []*TaggedAllocateResponse {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+// TaggedAllocateResponse is what became of one request of a stream.
+type TaggedAllocateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// tag is that of the request.
+	Tag uint64 `protobuf:"varint,1,opt,name=tag,proto3" json:"tag,omitempty"`
+	// outcome is what Allocate would have answered.
+	//
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*TaggedAllocateResponse_Answer
+	//	*TaggedAllocateResponse_Error
+	Outcome       isTaggedAllocateResponse_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaggedAllocateResponse) Reset() {
+	*x = TaggedAllocateResponse{}
+	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaggedAllocateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaggedAllocateResponse) ProtoMessage() {}
+
+func (x *TaggedAllocateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaggedAllocateResponse.ProtoReflect.Descriptor instead.
+func (*TaggedAllocateResponse) Descriptor() ([]byte, []int) {
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TaggedAllocateResponse) GetTag() uint64 {
+	if x != nil {
+		return x.Tag
+	}
+	return 0
+}
+
+func (x *TaggedAllocateResponse) GetOutcome() isTaggedAllocateResponse_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *TaggedAllocateResponse) GetAnswer() *AllocateResponse {
+	if x != nil {
+		if x, ok := x.Outcome.(*TaggedAllocateResponse_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+func (x *TaggedAllocateResponse) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Outcome.(*TaggedAllocateResponse_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isTaggedAllocateResponse_Outcome interface {
+	isTaggedAllocateResponse_Outcome()
+}
+
+type TaggedAllocateResponse_Answer struct {
+	// answer is the decision, and the hold if there is a plan.
+	Answer *AllocateResponse `protobuf:"bytes,2,opt,name=answer,proto3,oneof"`
+}
+
+type TaggedAllocateResponse_Error struct {
+	// error is the status with which Allocate would have ended, with its details.
+	Error *status.Status `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
+}
+
+func (*TaggedAllocateResponse_Answer) isTaggedAllocateResponse_Outcome() {}
+
+func (*TaggedAllocateResponse_Error) isTaggedAllocateResponse_Outcome() {}
+
 // AllocateBatchRequest asks for joint decisions and a hold for each.
 type AllocateBatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -737,7 +981,7 @@ type AllocateBatchRequest struct {
 
 func (x *AllocateBatchRequest) Reset() {
 	*x = AllocateBatchRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	mi := &file_allot_v1_allocation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +993,7 @@ func (x *AllocateBatchRequest) String() string {
 func (*AllocateBatchRequest) ProtoMessage() {}
 
 func (x *AllocateBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[8]
+	mi := &file_allot_v1_allocation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +1006,7 @@ func (x *AllocateBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocateBatchRequest.ProtoReflect.Descriptor instead.
 func (*AllocateBatchRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{8}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AllocateBatchRequest) GetRequests() []*AllocateRequest {
@@ -816,7 +1060,7 @@ type BatchAnswer struct {
 
 func (x *BatchAnswer) Reset() {
 	*x = BatchAnswer{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	mi := &file_allot_v1_allocation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1072,7 @@ func (x *BatchAnswer) String() string {
 func (*BatchAnswer) ProtoMessage() {}
 
 func (x *BatchAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[9]
+	mi := &file_allot_v1_allocation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1085,7 @@ func (x *BatchAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchAnswer.ProtoReflect.Descriptor instead.
 func (*BatchAnswer) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{9}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BatchAnswer) GetAnswer() *AllocateResponse {
@@ -904,7 +1148,7 @@ type AllocateBatchResponse struct {
 
 func (x *AllocateBatchResponse) Reset() {
 	*x = AllocateBatchResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	mi := &file_allot_v1_allocation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1160,7 @@ func (x *AllocateBatchResponse) String() string {
 func (*AllocateBatchResponse) ProtoMessage() {}
 
 func (x *AllocateBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[10]
+	mi := &file_allot_v1_allocation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1173,7 @@ func (x *AllocateBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocateBatchResponse.ProtoReflect.Descriptor instead.
 func (*AllocateBatchResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{10}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AllocateBatchResponse) GetAnswers() []*BatchAnswer {
@@ -1034,7 +1278,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	mi := &file_allot_v1_allocation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1290,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[11]
+	mi := &file_allot_v1_allocation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1303,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{11}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetRequest) GetHoldId() string {
@@ -1082,7 +1326,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[12]
+	mi := &file_allot_v1_allocation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1338,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[12]
+	mi := &file_allot_v1_allocation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1351,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{12}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetResponse) GetHold() *Hold {
@@ -1140,7 +1384,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[13]
+	mi := &file_allot_v1_allocation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1396,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[13]
+	mi := &file_allot_v1_allocation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1409,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{13}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ExplainRequest) GetOrder() *Order {
@@ -1202,7 +1446,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[14]
+	mi := &file_allot_v1_allocation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1458,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[14]
+	mi := &file_allot_v1_allocation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1471,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{14}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExplainResponse) GetDecision() *Decision {
@@ -1257,7 +1501,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[15]
+	mi := &file_allot_v1_allocation_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +1513,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[15]
+	mi := &file_allot_v1_allocation_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +1526,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{15}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ConfirmRequest) GetRequestId() string {
@@ -1310,7 +1554,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[16]
+	mi := &file_allot_v1_allocation_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1322,7 +1566,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[16]
+	mi := &file_allot_v1_allocation_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1335,7 +1579,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{16}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConfirmResponse) GetHold() *Hold {
@@ -1360,7 +1604,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[17]
+	mi := &file_allot_v1_allocation_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1616,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[17]
+	mi := &file_allot_v1_allocation_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1629,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{17}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReleaseRequest) GetRequestId() string {
@@ -1420,7 +1664,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[18]
+	mi := &file_allot_v1_allocation_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1676,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[18]
+	mi := &file_allot_v1_allocation_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1689,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{18}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReleaseResponse) GetHold() *Hold {
@@ -1470,7 +1714,7 @@ type CancelRequest struct {
 
 func (x *CancelRequest) Reset() {
 	*x = CancelRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[19]
+	mi := &file_allot_v1_allocation_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1726,7 @@ func (x *CancelRequest) String() string {
 func (*CancelRequest) ProtoMessage() {}
 
 func (x *CancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[19]
+	mi := &file_allot_v1_allocation_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1739,7 @@ func (x *CancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequest.ProtoReflect.Descriptor instead.
 func (*CancelRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{19}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelRequest) GetRequestId() string {
@@ -1530,7 +1774,7 @@ type CancelResponse struct {
 
 func (x *CancelResponse) Reset() {
 	*x = CancelResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[20]
+	mi := &file_allot_v1_allocation_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1786,7 @@ func (x *CancelResponse) String() string {
 func (*CancelResponse) ProtoMessage() {}
 
 func (x *CancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[20]
+	mi := &file_allot_v1_allocation_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1799,7 @@ func (x *CancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelResponse.ProtoReflect.Descriptor instead.
 func (*CancelResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{20}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelResponse) GetHold() *Hold {
@@ -1580,7 +1824,7 @@ type ShipRequest struct {
 
 func (x *ShipRequest) Reset() {
 	*x = ShipRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[21]
+	mi := &file_allot_v1_allocation_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1836,7 @@ func (x *ShipRequest) String() string {
 func (*ShipRequest) ProtoMessage() {}
 
 func (x *ShipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[21]
+	mi := &file_allot_v1_allocation_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1849,7 @@ func (x *ShipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipRequest.ProtoReflect.Descriptor instead.
 func (*ShipRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{21}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ShipRequest) GetRequestId() string {
@@ -1640,7 +1884,7 @@ type ShipResponse struct {
 
 func (x *ShipResponse) Reset() {
 	*x = ShipResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[22]
+	mi := &file_allot_v1_allocation_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1896,7 @@ func (x *ShipResponse) String() string {
 func (*ShipResponse) ProtoMessage() {}
 
 func (x *ShipResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[22]
+	mi := &file_allot_v1_allocation_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1909,7 @@ func (x *ShipResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipResponse.ProtoReflect.Descriptor instead.
 func (*ShipResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{22}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShipResponse) GetHold() *Hold {
@@ -1690,7 +1934,7 @@ type ShortPickRequest struct {
 
 func (x *ShortPickRequest) Reset() {
 	*x = ShortPickRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[23]
+	mi := &file_allot_v1_allocation_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +1946,7 @@ func (x *ShortPickRequest) String() string {
 func (*ShortPickRequest) ProtoMessage() {}
 
 func (x *ShortPickRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[23]
+	mi := &file_allot_v1_allocation_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1959,7 @@ func (x *ShortPickRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShortPickRequest.ProtoReflect.Descriptor instead.
 func (*ShortPickRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{23}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ShortPickRequest) GetRequestId() string {
@@ -1750,7 +1994,7 @@ type ShortPickResponse struct {
 
 func (x *ShortPickResponse) Reset() {
 	*x = ShortPickResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[24]
+	mi := &file_allot_v1_allocation_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +2006,7 @@ func (x *ShortPickResponse) String() string {
 func (*ShortPickResponse) ProtoMessage() {}
 
 func (x *ShortPickResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[24]
+	mi := &file_allot_v1_allocation_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +2019,7 @@ func (x *ShortPickResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShortPickResponse.ProtoReflect.Descriptor instead.
 func (*ShortPickResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{24}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShortPickResponse) GetHold() *Hold {
@@ -1799,7 +2043,7 @@ type WatchDecisionsRequest struct {
 
 func (x *WatchDecisionsRequest) Reset() {
 	*x = WatchDecisionsRequest{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[25]
+	mi := &file_allot_v1_allocation_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +2055,7 @@ func (x *WatchDecisionsRequest) String() string {
 func (*WatchDecisionsRequest) ProtoMessage() {}
 
 func (x *WatchDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[25]
+	mi := &file_allot_v1_allocation_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +2068,7 @@ func (x *WatchDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*WatchDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{25}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchDecisionsRequest) GetAfterSequence() uint64 {
@@ -1876,7 +2120,7 @@ type WatchDecisionsResponse struct {
 
 func (x *WatchDecisionsResponse) Reset() {
 	*x = WatchDecisionsResponse{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[26]
+	mi := &file_allot_v1_allocation_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2132,7 @@ func (x *WatchDecisionsResponse) String() string {
 func (*WatchDecisionsResponse) ProtoMessage() {}
 
 func (x *WatchDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[26]
+	mi := &file_allot_v1_allocation_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2145,7 @@ func (x *WatchDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*WatchDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{26}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchDecisionsResponse) GetSpecversion() string {
@@ -1991,7 +2235,7 @@ type DecisionEvent struct {
 
 func (x *DecisionEvent) Reset() {
 	*x = DecisionEvent{}
-	mi := &file_allot_v1_allocation_proto_msgTypes[27]
+	mi := &file_allot_v1_allocation_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2003,7 +2247,7 @@ func (x *DecisionEvent) String() string {
 func (*DecisionEvent) ProtoMessage() {}
 
 func (x *DecisionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_allot_v1_allocation_proto_msgTypes[27]
+	mi := &file_allot_v1_allocation_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2016,7 +2260,7 @@ func (x *DecisionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionEvent.ProtoReflect.Descriptor instead.
 func (*DecisionEvent) Descriptor() ([]byte, []int) {
-	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{27}
+	return file_allot_v1_allocation_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DecisionEvent) GetHoldId() string {
@@ -2072,7 +2316,7 @@ var File_allot_v1_allocation_proto protoreflect.FileDescriptor
 
 const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\n" +
-	"\x19allot/v1/allocation.proto\x12\ballot.v1\x1a\x17allot/v1/decision.proto\x1a\x1aallot/v1/explanation.proto\x1a\x14allot/v1/order.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
+	"\x19allot/v1/allocation.proto\x12\ballot.v1\x1a\x17allot/v1/decision.proto\x1a\x1aallot/v1/explanation.proto\x1a\x14allot/v1/order.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xc1\x01\n" +
 	"\x04Hold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12)\n" +
@@ -2116,7 +2360,19 @@ const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\rignore_prices\x18\x03 \x01(\bR\fignorePrices\"f\n" +
 	"\x10AllocateResponse\x12.\n" +
 	"\bdecision\x18\x01 \x01(\v2\x12.allot.v1.DecisionR\bdecision\x12\"\n" +
-	"\x04hold\x18\x02 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"\xb0\x02\n" +
+	"\x04hold\x18\x02 \x01(\v2\x0e.allot.v1.HoldR\x04hold\"_\n" +
+	"\x15AllocateStreamRequest\x12F\n" +
+	"\brequests\x18\x01 \x03(\v2\x1f.allot.v1.TaggedAllocateRequestB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\brequests\"f\n" +
+	"\x15TaggedAllocateRequest\x12\x10\n" +
+	"\x03tag\x18\x01 \x01(\x04R\x03tag\x12;\n" +
+	"\arequest\x18\x02 \x01(\v2\x19.allot.v1.AllocateRequestB\x06\xbaH\x03\xc8\x01\x01R\arequest\"T\n" +
+	"\x16AllocateStreamResponse\x12:\n" +
+	"\aanswers\x18\x01 \x03(\v2 .allot.v1.TaggedAllocateResponseR\aanswers\"\x97\x01\n" +
+	"\x16TaggedAllocateResponse\x12\x10\n" +
+	"\x03tag\x18\x01 \x01(\x04R\x03tag\x124\n" +
+	"\x06answer\x18\x02 \x01(\v2\x1a.allot.v1.AllocateResponseH\x00R\x06answer\x12*\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\t\n" +
+	"\aoutcome\"\xb0\x02\n" +
 	"\x14AllocateBatchRequest\x12C\n" +
 	"\brequests\x18\x01 \x03(\v2\x19.allot.v1.AllocateRequestB\f\xbaH\t\x92\x01\x06\b\x01\x10\xa0\x8d\x06R\brequests\x127\n" +
 	"\x06policy\x18\x02 \x01(\x0e2\x15.allot.v1.BatchPolicyB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06policy\x12@\n" +
@@ -2239,10 +2495,11 @@ const file_allot_v1_allocation_proto_rawDesc = "" +
 	"\vBatchPolicy\x12\x1c\n" +
 	"\x18BATCH_POLICY_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11BATCH_POLICY_EACH\x10\x01\x12\x14\n" +
-	"\x10BATCH_POLICY_ALL\x10\x022\xfb\x05\n" +
+	"\x10BATCH_POLICY_ALL\x10\x022\xd4\x06\n" +
 	"\x11AllocationService\x12=\n" +
 	"\x05Quote\x12\x16.allot.v1.QuoteRequest\x1a\x17.allot.v1.QuoteResponse\"\x03\x90\x02\x01\x12A\n" +
-	"\bAllocate\x12\x19.allot.v1.AllocateRequest\x1a\x1a.allot.v1.AllocateResponse\x12P\n" +
+	"\bAllocate\x12\x19.allot.v1.AllocateRequest\x1a\x1a.allot.v1.AllocateResponse\x12W\n" +
+	"\x0eAllocateStream\x12\x1f.allot.v1.AllocateStreamRequest\x1a .allot.v1.AllocateStreamResponse(\x010\x01\x12P\n" +
 	"\rAllocateBatch\x12\x1e.allot.v1.AllocateBatchRequest\x1a\x1f.allot.v1.AllocateBatchResponse\x127\n" +
 	"\x03Get\x12\x14.allot.v1.GetRequest\x1a\x15.allot.v1.GetResponse\"\x03\x90\x02\x01\x12C\n" +
 	"\aExplain\x12\x18.allot.v1.ExplainRequest\x1a\x19.allot.v1.ExplainResponse\"\x03\x90\x02\x01\x12>\n" +
@@ -2266,7 +2523,7 @@ func file_allot_v1_allocation_proto_rawDescGZIP() []byte {
 }
 
 var file_allot_v1_allocation_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_allot_v1_allocation_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_allot_v1_allocation_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_allot_v1_allocation_proto_goTypes = []any{
 	(HoldState)(0),                 // 0: allot.v1.HoldState
 	(BatchPolicy)(0),               // 1: allot.v1.BatchPolicy
@@ -2278,96 +2535,108 @@ var file_allot_v1_allocation_proto_goTypes = []any{
 	(*Option)(nil),                 // 7: allot.v1.Option
 	(*AllocateRequest)(nil),        // 8: allot.v1.AllocateRequest
 	(*AllocateResponse)(nil),       // 9: allot.v1.AllocateResponse
-	(*AllocateBatchRequest)(nil),   // 10: allot.v1.AllocateBatchRequest
-	(*BatchAnswer)(nil),            // 11: allot.v1.BatchAnswer
-	(*AllocateBatchResponse)(nil),  // 12: allot.v1.AllocateBatchResponse
-	(*GetRequest)(nil),             // 13: allot.v1.GetRequest
-	(*GetResponse)(nil),            // 14: allot.v1.GetResponse
-	(*ExplainRequest)(nil),         // 15: allot.v1.ExplainRequest
-	(*ExplainResponse)(nil),        // 16: allot.v1.ExplainResponse
-	(*ConfirmRequest)(nil),         // 17: allot.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),        // 18: allot.v1.ConfirmResponse
-	(*ReleaseRequest)(nil),         // 19: allot.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),        // 20: allot.v1.ReleaseResponse
-	(*CancelRequest)(nil),          // 21: allot.v1.CancelRequest
-	(*CancelResponse)(nil),         // 22: allot.v1.CancelResponse
-	(*ShipRequest)(nil),            // 23: allot.v1.ShipRequest
-	(*ShipResponse)(nil),           // 24: allot.v1.ShipResponse
-	(*ShortPickRequest)(nil),       // 25: allot.v1.ShortPickRequest
-	(*ShortPickResponse)(nil),      // 26: allot.v1.ShortPickResponse
-	(*WatchDecisionsRequest)(nil),  // 27: allot.v1.WatchDecisionsRequest
-	(*WatchDecisionsResponse)(nil), // 28: allot.v1.WatchDecisionsResponse
-	(*DecisionEvent)(nil),          // 29: allot.v1.DecisionEvent
-	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
-	(*Order)(nil),                  // 31: allot.v1.Order
-	(*Decision)(nil),               // 32: allot.v1.Decision
-	(*durationpb.Duration)(nil),    // 33: google.protobuf.Duration
-	(CertificateStatus)(0),         // 34: allot.v1.CertificateStatus
-	(*Explanation)(nil),            // 35: allot.v1.Explanation
+	(*AllocateStreamRequest)(nil),  // 10: allot.v1.AllocateStreamRequest
+	(*TaggedAllocateRequest)(nil),  // 11: allot.v1.TaggedAllocateRequest
+	(*AllocateStreamResponse)(nil), // 12: allot.v1.AllocateStreamResponse
+	(*TaggedAllocateResponse)(nil), // 13: allot.v1.TaggedAllocateResponse
+	(*AllocateBatchRequest)(nil),   // 14: allot.v1.AllocateBatchRequest
+	(*BatchAnswer)(nil),            // 15: allot.v1.BatchAnswer
+	(*AllocateBatchResponse)(nil),  // 16: allot.v1.AllocateBatchResponse
+	(*GetRequest)(nil),             // 17: allot.v1.GetRequest
+	(*GetResponse)(nil),            // 18: allot.v1.GetResponse
+	(*ExplainRequest)(nil),         // 19: allot.v1.ExplainRequest
+	(*ExplainResponse)(nil),        // 20: allot.v1.ExplainResponse
+	(*ConfirmRequest)(nil),         // 21: allot.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),        // 22: allot.v1.ConfirmResponse
+	(*ReleaseRequest)(nil),         // 23: allot.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),        // 24: allot.v1.ReleaseResponse
+	(*CancelRequest)(nil),          // 25: allot.v1.CancelRequest
+	(*CancelResponse)(nil),         // 26: allot.v1.CancelResponse
+	(*ShipRequest)(nil),            // 27: allot.v1.ShipRequest
+	(*ShipResponse)(nil),           // 28: allot.v1.ShipResponse
+	(*ShortPickRequest)(nil),       // 29: allot.v1.ShortPickRequest
+	(*ShortPickResponse)(nil),      // 30: allot.v1.ShortPickResponse
+	(*WatchDecisionsRequest)(nil),  // 31: allot.v1.WatchDecisionsRequest
+	(*WatchDecisionsResponse)(nil), // 32: allot.v1.WatchDecisionsResponse
+	(*DecisionEvent)(nil),          // 33: allot.v1.DecisionEvent
+	(*timestamppb.Timestamp)(nil),  // 34: google.protobuf.Timestamp
+	(*Order)(nil),                  // 35: allot.v1.Order
+	(*Decision)(nil),               // 36: allot.v1.Decision
+	(*status.Status)(nil),          // 37: google.rpc.Status
+	(*durationpb.Duration)(nil),    // 38: google.protobuf.Duration
+	(CertificateStatus)(0),         // 39: allot.v1.CertificateStatus
+	(*Explanation)(nil),            // 40: allot.v1.Explanation
 }
 var file_allot_v1_allocation_proto_depIdxs = []int32{
 	0,  // 0: allot.v1.Hold.state:type_name -> allot.v1.HoldState
-	30, // 1: allot.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
+	34, // 1: allot.v1.Hold.expires_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: allot.v1.Hold.lines:type_name -> allot.v1.HoldLine
-	31, // 3: allot.v1.QuoteRequest.order:type_name -> allot.v1.Order
+	35, // 3: allot.v1.QuoteRequest.order:type_name -> allot.v1.Order
 	7,  // 4: allot.v1.QuoteResponse.options:type_name -> allot.v1.Option
-	30, // 5: allot.v1.Option.latest_order_at:type_name -> google.protobuf.Timestamp
-	32, // 6: allot.v1.Option.decision:type_name -> allot.v1.Decision
-	31, // 7: allot.v1.AllocateRequest.order:type_name -> allot.v1.Order
-	32, // 8: allot.v1.AllocateResponse.decision:type_name -> allot.v1.Decision
+	34, // 5: allot.v1.Option.latest_order_at:type_name -> google.protobuf.Timestamp
+	36, // 6: allot.v1.Option.decision:type_name -> allot.v1.Decision
+	35, // 7: allot.v1.AllocateRequest.order:type_name -> allot.v1.Order
+	36, // 8: allot.v1.AllocateResponse.decision:type_name -> allot.v1.Decision
 	2,  // 9: allot.v1.AllocateResponse.hold:type_name -> allot.v1.Hold
-	8,  // 10: allot.v1.AllocateBatchRequest.requests:type_name -> allot.v1.AllocateRequest
-	1,  // 11: allot.v1.AllocateBatchRequest.policy:type_name -> allot.v1.BatchPolicy
-	33, // 12: allot.v1.AllocateBatchRequest.time_budget:type_name -> google.protobuf.Duration
-	9,  // 13: allot.v1.BatchAnswer.answer:type_name -> allot.v1.AllocateResponse
-	11, // 14: allot.v1.AllocateBatchResponse.answers:type_name -> allot.v1.BatchAnswer
-	34, // 15: allot.v1.AllocateBatchResponse.status:type_name -> allot.v1.CertificateStatus
-	2,  // 16: allot.v1.GetResponse.hold:type_name -> allot.v1.Hold
-	32, // 17: allot.v1.GetResponse.decision:type_name -> allot.v1.Decision
-	31, // 18: allot.v1.ExplainRequest.order:type_name -> allot.v1.Order
-	32, // 19: allot.v1.ExplainResponse.decision:type_name -> allot.v1.Decision
-	35, // 20: allot.v1.ExplainResponse.explanation:type_name -> allot.v1.Explanation
-	2,  // 21: allot.v1.ConfirmResponse.hold:type_name -> allot.v1.Hold
-	4,  // 22: allot.v1.ReleaseRequest.items:type_name -> allot.v1.HoldItem
-	2,  // 23: allot.v1.ReleaseResponse.hold:type_name -> allot.v1.Hold
-	4,  // 24: allot.v1.CancelRequest.items:type_name -> allot.v1.HoldItem
-	2,  // 25: allot.v1.CancelResponse.hold:type_name -> allot.v1.Hold
-	4,  // 26: allot.v1.ShipRequest.items:type_name -> allot.v1.HoldItem
-	2,  // 27: allot.v1.ShipResponse.hold:type_name -> allot.v1.Hold
-	4,  // 28: allot.v1.ShortPickRequest.items:type_name -> allot.v1.HoldItem
-	2,  // 29: allot.v1.ShortPickResponse.hold:type_name -> allot.v1.Hold
-	30, // 30: allot.v1.WatchDecisionsResponse.time:type_name -> google.protobuf.Timestamp
-	29, // 31: allot.v1.WatchDecisionsResponse.data:type_name -> allot.v1.DecisionEvent
-	0,  // 32: allot.v1.DecisionEvent.state:type_name -> allot.v1.HoldState
-	4,  // 33: allot.v1.DecisionEvent.items:type_name -> allot.v1.HoldItem
-	32, // 34: allot.v1.DecisionEvent.decision:type_name -> allot.v1.Decision
-	5,  // 35: allot.v1.AllocationService.Quote:input_type -> allot.v1.QuoteRequest
-	8,  // 36: allot.v1.AllocationService.Allocate:input_type -> allot.v1.AllocateRequest
-	10, // 37: allot.v1.AllocationService.AllocateBatch:input_type -> allot.v1.AllocateBatchRequest
-	13, // 38: allot.v1.AllocationService.Get:input_type -> allot.v1.GetRequest
-	15, // 39: allot.v1.AllocationService.Explain:input_type -> allot.v1.ExplainRequest
-	17, // 40: allot.v1.AllocationService.Confirm:input_type -> allot.v1.ConfirmRequest
-	19, // 41: allot.v1.AllocationService.Release:input_type -> allot.v1.ReleaseRequest
-	21, // 42: allot.v1.AllocationService.Cancel:input_type -> allot.v1.CancelRequest
-	23, // 43: allot.v1.AllocationService.Ship:input_type -> allot.v1.ShipRequest
-	25, // 44: allot.v1.AllocationService.ShortPick:input_type -> allot.v1.ShortPickRequest
-	27, // 45: allot.v1.AllocationService.WatchDecisions:input_type -> allot.v1.WatchDecisionsRequest
-	6,  // 46: allot.v1.AllocationService.Quote:output_type -> allot.v1.QuoteResponse
-	9,  // 47: allot.v1.AllocationService.Allocate:output_type -> allot.v1.AllocateResponse
-	12, // 48: allot.v1.AllocationService.AllocateBatch:output_type -> allot.v1.AllocateBatchResponse
-	14, // 49: allot.v1.AllocationService.Get:output_type -> allot.v1.GetResponse
-	16, // 50: allot.v1.AllocationService.Explain:output_type -> allot.v1.ExplainResponse
-	18, // 51: allot.v1.AllocationService.Confirm:output_type -> allot.v1.ConfirmResponse
-	20, // 52: allot.v1.AllocationService.Release:output_type -> allot.v1.ReleaseResponse
-	22, // 53: allot.v1.AllocationService.Cancel:output_type -> allot.v1.CancelResponse
-	24, // 54: allot.v1.AllocationService.Ship:output_type -> allot.v1.ShipResponse
-	26, // 55: allot.v1.AllocationService.ShortPick:output_type -> allot.v1.ShortPickResponse
-	28, // 56: allot.v1.AllocationService.WatchDecisions:output_type -> allot.v1.WatchDecisionsResponse
-	46, // [46:57] is the sub-list for method output_type
-	35, // [35:46] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	11, // 10: allot.v1.AllocateStreamRequest.requests:type_name -> allot.v1.TaggedAllocateRequest
+	8,  // 11: allot.v1.TaggedAllocateRequest.request:type_name -> allot.v1.AllocateRequest
+	13, // 12: allot.v1.AllocateStreamResponse.answers:type_name -> allot.v1.TaggedAllocateResponse
+	9,  // 13: allot.v1.TaggedAllocateResponse.answer:type_name -> allot.v1.AllocateResponse
+	37, // 14: allot.v1.TaggedAllocateResponse.error:type_name -> google.rpc.Status
+	8,  // 15: allot.v1.AllocateBatchRequest.requests:type_name -> allot.v1.AllocateRequest
+	1,  // 16: allot.v1.AllocateBatchRequest.policy:type_name -> allot.v1.BatchPolicy
+	38, // 17: allot.v1.AllocateBatchRequest.time_budget:type_name -> google.protobuf.Duration
+	9,  // 18: allot.v1.BatchAnswer.answer:type_name -> allot.v1.AllocateResponse
+	15, // 19: allot.v1.AllocateBatchResponse.answers:type_name -> allot.v1.BatchAnswer
+	39, // 20: allot.v1.AllocateBatchResponse.status:type_name -> allot.v1.CertificateStatus
+	2,  // 21: allot.v1.GetResponse.hold:type_name -> allot.v1.Hold
+	36, // 22: allot.v1.GetResponse.decision:type_name -> allot.v1.Decision
+	35, // 23: allot.v1.ExplainRequest.order:type_name -> allot.v1.Order
+	36, // 24: allot.v1.ExplainResponse.decision:type_name -> allot.v1.Decision
+	40, // 25: allot.v1.ExplainResponse.explanation:type_name -> allot.v1.Explanation
+	2,  // 26: allot.v1.ConfirmResponse.hold:type_name -> allot.v1.Hold
+	4,  // 27: allot.v1.ReleaseRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 28: allot.v1.ReleaseResponse.hold:type_name -> allot.v1.Hold
+	4,  // 29: allot.v1.CancelRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 30: allot.v1.CancelResponse.hold:type_name -> allot.v1.Hold
+	4,  // 31: allot.v1.ShipRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 32: allot.v1.ShipResponse.hold:type_name -> allot.v1.Hold
+	4,  // 33: allot.v1.ShortPickRequest.items:type_name -> allot.v1.HoldItem
+	2,  // 34: allot.v1.ShortPickResponse.hold:type_name -> allot.v1.Hold
+	34, // 35: allot.v1.WatchDecisionsResponse.time:type_name -> google.protobuf.Timestamp
+	33, // 36: allot.v1.WatchDecisionsResponse.data:type_name -> allot.v1.DecisionEvent
+	0,  // 37: allot.v1.DecisionEvent.state:type_name -> allot.v1.HoldState
+	4,  // 38: allot.v1.DecisionEvent.items:type_name -> allot.v1.HoldItem
+	36, // 39: allot.v1.DecisionEvent.decision:type_name -> allot.v1.Decision
+	5,  // 40: allot.v1.AllocationService.Quote:input_type -> allot.v1.QuoteRequest
+	8,  // 41: allot.v1.AllocationService.Allocate:input_type -> allot.v1.AllocateRequest
+	10, // 42: allot.v1.AllocationService.AllocateStream:input_type -> allot.v1.AllocateStreamRequest
+	14, // 43: allot.v1.AllocationService.AllocateBatch:input_type -> allot.v1.AllocateBatchRequest
+	17, // 44: allot.v1.AllocationService.Get:input_type -> allot.v1.GetRequest
+	19, // 45: allot.v1.AllocationService.Explain:input_type -> allot.v1.ExplainRequest
+	21, // 46: allot.v1.AllocationService.Confirm:input_type -> allot.v1.ConfirmRequest
+	23, // 47: allot.v1.AllocationService.Release:input_type -> allot.v1.ReleaseRequest
+	25, // 48: allot.v1.AllocationService.Cancel:input_type -> allot.v1.CancelRequest
+	27, // 49: allot.v1.AllocationService.Ship:input_type -> allot.v1.ShipRequest
+	29, // 50: allot.v1.AllocationService.ShortPick:input_type -> allot.v1.ShortPickRequest
+	31, // 51: allot.v1.AllocationService.WatchDecisions:input_type -> allot.v1.WatchDecisionsRequest
+	6,  // 52: allot.v1.AllocationService.Quote:output_type -> allot.v1.QuoteResponse
+	9,  // 53: allot.v1.AllocationService.Allocate:output_type -> allot.v1.AllocateResponse
+	12, // 54: allot.v1.AllocationService.AllocateStream:output_type -> allot.v1.AllocateStreamResponse
+	16, // 55: allot.v1.AllocationService.AllocateBatch:output_type -> allot.v1.AllocateBatchResponse
+	18, // 56: allot.v1.AllocationService.Get:output_type -> allot.v1.GetResponse
+	20, // 57: allot.v1.AllocationService.Explain:output_type -> allot.v1.ExplainResponse
+	22, // 58: allot.v1.AllocationService.Confirm:output_type -> allot.v1.ConfirmResponse
+	24, // 59: allot.v1.AllocationService.Release:output_type -> allot.v1.ReleaseResponse
+	26, // 60: allot.v1.AllocationService.Cancel:output_type -> allot.v1.CancelResponse
+	28, // 61: allot.v1.AllocationService.Ship:output_type -> allot.v1.ShipResponse
+	30, // 62: allot.v1.AllocationService.ShortPick:output_type -> allot.v1.ShortPickResponse
+	32, // 63: allot.v1.AllocationService.WatchDecisions:output_type -> allot.v1.WatchDecisionsResponse
+	52, // [52:64] is the sub-list for method output_type
+	40, // [40:52] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_allot_v1_allocation_proto_init() }
@@ -2378,14 +2647,18 @@ func file_allot_v1_allocation_proto_init() {
 	file_allot_v1_decision_proto_init()
 	file_allot_v1_explanation_proto_init()
 	file_allot_v1_order_proto_init()
-	file_allot_v1_allocation_proto_msgTypes[25].OneofWrappers = []any{}
+	file_allot_v1_allocation_proto_msgTypes[11].OneofWrappers = []any{
+		(*TaggedAllocateResponse_Answer)(nil),
+		(*TaggedAllocateResponse_Error)(nil),
+	}
+	file_allot_v1_allocation_proto_msgTypes[29].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_allot_v1_allocation_proto_rawDesc), len(file_allot_v1_allocation_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   28,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	AllocationService_Quote_FullMethodName          = "/allot.v1.AllocationService/Quote"
 	AllocationService_Allocate_FullMethodName       = "/allot.v1.AllocationService/Allocate"
+	AllocationService_AllocateStream_FullMethodName = "/allot.v1.AllocationService/AllocateStream"
 	AllocationService_AllocateBatch_FullMethodName  = "/allot.v1.AllocationService/AllocateBatch"
 	AllocationService_Get_FullMethodName            = "/allot.v1.AllocationService/Get"
 	AllocationService_Explain_FullMethodName        = "/allot.v1.AllocationService/Explain"
@@ -54,6 +55,13 @@ type AllocationServiceClient interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(ctx context.Context, in *AllocateRequest, opts ...grpc.CallOption) (*AllocateResponse, error)
+	// AllocateStream is Allocate for many orders over one call. The caller sends as many orders a message as it likes and goes on
+	// without waiting; the answers come in any order, many a message, each with the tag of its request. What can be wrong with
+	// one request is told in its answer and ends nothing. The server reads as fast as it decides: a caller that is ahead of
+	// it by more than the server's window (1,000 orders by default) waits in its send. When the caller closes its side, the
+	// rest is answered and the stream ends; when the server shuts down, it answers what it has read and ends the stream with
+	// UNAVAILABLE: send what has no answer elsewhere, with the same request_id.
+	AllocateStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AllocateStreamRequest, AllocateStreamResponse], error)
 	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
 	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
 	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
@@ -120,6 +128,19 @@ func (c *allocationServiceClient) Allocate(ctx context.Context, in *AllocateRequ
 	}
 	return out, nil
 }
+
+func (c *allocationServiceClient) AllocateStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AllocateStreamRequest, AllocateStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AllocationService_ServiceDesc.Streams[0], AllocationService_AllocateStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[AllocateStreamRequest, AllocateStreamResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AllocationService_AllocateStreamClient = grpc.BidiStreamingClient[AllocateStreamRequest, AllocateStreamResponse]
 
 func (c *allocationServiceClient) AllocateBatch(ctx context.Context, in *AllocateBatchRequest, opts ...grpc.CallOption) (*AllocateBatchResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -203,7 +224,7 @@ func (c *allocationServiceClient) ShortPick(ctx context.Context, in *ShortPickRe
 
 func (c *allocationServiceClient) WatchDecisions(ctx context.Context, in *WatchDecisionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDecisionsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &AllocationService_ServiceDesc.Streams[0], AllocationService_WatchDecisions_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &AllocationService_ServiceDesc.Streams[1], AllocationService_WatchDecisions_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +261,13 @@ type AllocationServiceServer interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(context.Context, *AllocateRequest) (*AllocateResponse, error)
+	// AllocateStream is Allocate for many orders over one call. The caller sends as many orders a message as it likes and goes on
+	// without waiting; the answers come in any order, many a message, each with the tag of its request. What can be wrong with
+	// one request is told in its answer and ends nothing. The server reads as fast as it decides: a caller that is ahead of
+	// it by more than the server's window (1,000 orders by default) waits in its send. When the caller closes its side, the
+	// rest is answered and the stream ends; when the server shuts down, it answers what it has read and ends the stream with
+	// UNAVAILABLE: send what has no answer elsewhere, with the same request_id.
+	AllocateStream(grpc.BidiStreamingServer[AllocateStreamRequest, AllocateStreamResponse]) error
 	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
 	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
 	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
@@ -292,6 +320,9 @@ func (UnimplementedAllocationServiceServer) Quote(context.Context, *QuoteRequest
 }
 func (UnimplementedAllocationServiceServer) Allocate(context.Context, *AllocateRequest) (*AllocateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Allocate not implemented")
+}
+func (UnimplementedAllocationServiceServer) AllocateStream(grpc.BidiStreamingServer[AllocateStreamRequest, AllocateStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method AllocateStream not implemented")
 }
 func (UnimplementedAllocationServiceServer) AllocateBatch(context.Context, *AllocateBatchRequest) (*AllocateBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AllocateBatch not implemented")
@@ -376,6 +407,13 @@ func _AllocationService_Allocate_Handler(srv interface{}, ctx context.Context, d
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _AllocationService_AllocateStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(AllocationServiceServer).AllocateStream(&grpc.GenericServerStream[AllocateStreamRequest, AllocateStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AllocationService_AllocateStreamServer = grpc.BidiStreamingServer[AllocateStreamRequest, AllocateStreamResponse]
 
 func _AllocationService_AllocateBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(AllocateBatchRequest)
@@ -581,6 +619,12 @@ var AllocationService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "AllocateStream",
+			Handler:       _AllocationService_AllocateStream_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
 		{
 			StreamName:    "WatchDecisions",
 			Handler:       _AllocationService_WatchDecisions_Handler,

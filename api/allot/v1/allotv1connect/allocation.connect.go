@@ -40,6 +40,9 @@ const (
 	// AllocationServiceAllocateProcedure is the fully-qualified name of the AllocationService's
 	// Allocate RPC.
 	AllocationServiceAllocateProcedure = "/allot.v1.AllocationService/Allocate"
+	// AllocationServiceAllocateStreamProcedure is the fully-qualified name of the AllocationService's
+	// AllocateStream RPC.
+	AllocationServiceAllocateStreamProcedure = "/allot.v1.AllocationService/AllocateStream"
 	// AllocationServiceAllocateBatchProcedure is the fully-qualified name of the AllocationService's
 	// AllocateBatch RPC.
 	AllocationServiceAllocateBatchProcedure = "/allot.v1.AllocationService/AllocateBatch"
@@ -77,6 +80,13 @@ type AllocationServiceClient interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error)
+	// AllocateStream is Allocate for many orders over one call. The caller sends as many orders a message as it likes and goes on
+	// without waiting; the answers come in any order, many a message, each with the tag of its request. What can be wrong with
+	// one request is told in its answer and ends nothing. The server reads as fast as it decides: a caller that is ahead of
+	// it by more than the server's window (1,000 orders by default) waits in its send. When the caller closes its side, the
+	// rest is answered and the stream ends; when the server shuts down, it answers what it has read and ends the stream with
+	// UNAVAILABLE: send what has no answer elsewhere, with the same request_id.
+	AllocateStream(context.Context) (*connect.BidiStreamForClientSimple[v1.AllocateStreamRequest, v1.AllocateStreamResponse], error)
 	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
 	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
 	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
@@ -138,6 +148,12 @@ func NewAllocationServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			httpClient,
 			baseURL+AllocationServiceAllocateProcedure,
 			connect.WithSchema(allocationServiceMethods.ByName("Allocate")),
+			connect.WithClientOptions(opts...),
+		),
+		allocateStream: connect.NewClient[v1.AllocateStreamRequest, v1.AllocateStreamResponse](
+			httpClient,
+			baseURL+AllocationServiceAllocateStreamProcedure,
+			connect.WithSchema(allocationServiceMethods.ByName("AllocateStream")),
 			connect.WithClientOptions(opts...),
 		),
 		allocateBatch: connect.NewClient[v1.AllocateBatchRequest, v1.AllocateBatchResponse](
@@ -204,6 +220,7 @@ func NewAllocationServiceClient(httpClient connect.HTTPClient, baseURL string, o
 type allocationServiceClient struct {
 	quote          *connect.Client[v1.QuoteRequest, v1.QuoteResponse]
 	allocate       *connect.Client[v1.AllocateRequest, v1.AllocateResponse]
+	allocateStream *connect.Client[v1.AllocateStreamRequest, v1.AllocateStreamResponse]
 	allocateBatch  *connect.Client[v1.AllocateBatchRequest, v1.AllocateBatchResponse]
 	get            *connect.Client[v1.GetRequest, v1.GetResponse]
 	explain        *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
@@ -231,6 +248,11 @@ func (c *allocationServiceClient) Allocate(ctx context.Context, req *v1.Allocate
 		return response.Msg, err
 	}
 	return nil, err
+}
+
+// AllocateStream calls allot.v1.AllocationService.AllocateStream.
+func (c *allocationServiceClient) AllocateStream(ctx context.Context) (*connect.BidiStreamForClientSimple[v1.AllocateStreamRequest, v1.AllocateStreamResponse], error) {
+	return c.allocateStream.CallBidiStreamSimple(ctx)
 }
 
 // AllocateBatch calls allot.v1.AllocationService.AllocateBatch.
@@ -320,6 +342,13 @@ type AllocationServiceHandler interface {
 	// order is refused with ALREADY_EXISTS. ABORTED tells that others kept taking the stock between deciding and holding:
 	// try again.
 	Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error)
+	// AllocateStream is Allocate for many orders over one call. The caller sends as many orders a message as it likes and goes on
+	// without waiting; the answers come in any order, many a message, each with the tag of its request. What can be wrong with
+	// one request is told in its answer and ends nothing. The server reads as fast as it decides: a caller that is ahead of
+	// it by more than the server's window (1,000 orders by default) waits in its send. When the caller closes its side, the
+	// rest is answered and the stream ends; when the server shuts down, it answers what it has read and ends the stream with
+	// UNAVAILABLE: send what has no answer elsewhere, with the same request_id.
+	AllocateStream(context.Context, *connect.BidiStream[v1.AllocateStreamRequest, v1.AllocateStreamResponse]) error
 	// AllocateBatch decides many orders together, since they contend for the same stock and capacity, and holds the stock
 	// of each or of all. It answers what the plans cost in all and what no plans cost less than. Each order has a
 	// request_id and an answer of its own, and both are as those of Allocate: sent again, alone or in a batch, it gets the
@@ -377,6 +406,12 @@ func NewAllocationServiceHandler(svc AllocationServiceHandler, opts ...connect.H
 		AllocationServiceAllocateProcedure,
 		svc.Allocate,
 		connect.WithSchema(allocationServiceMethods.ByName("Allocate")),
+		connect.WithHandlerOptions(opts...),
+	)
+	allocationServiceAllocateStreamHandler := connect.NewBidiStreamHandler(
+		AllocationServiceAllocateStreamProcedure,
+		svc.AllocateStream,
+		connect.WithSchema(allocationServiceMethods.ByName("AllocateStream")),
 		connect.WithHandlerOptions(opts...),
 	)
 	allocationServiceAllocateBatchHandler := connect.NewUnaryHandlerSimple(
@@ -442,6 +477,8 @@ func NewAllocationServiceHandler(svc AllocationServiceHandler, opts ...connect.H
 			allocationServiceQuoteHandler.ServeHTTP(w, r)
 		case AllocationServiceAllocateProcedure:
 			allocationServiceAllocateHandler.ServeHTTP(w, r)
+		case AllocationServiceAllocateStreamProcedure:
+			allocationServiceAllocateStreamHandler.ServeHTTP(w, r)
 		case AllocationServiceAllocateBatchProcedure:
 			allocationServiceAllocateBatchHandler.ServeHTTP(w, r)
 		case AllocationServiceGetProcedure:
@@ -475,6 +512,10 @@ func (UnimplementedAllocationServiceHandler) Quote(context.Context, *v1.QuoteReq
 
 func (UnimplementedAllocationServiceHandler) Allocate(context.Context, *v1.AllocateRequest) (*v1.AllocateResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.Allocate is not implemented"))
+}
+
+func (UnimplementedAllocationServiceHandler) AllocateStream(context.Context, *connect.BidiStream[v1.AllocateStreamRequest, v1.AllocateStreamResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("allot.v1.AllocationService.AllocateStream is not implemented"))
 }
 
 func (UnimplementedAllocationServiceHandler) AllocateBatch(context.Context, *v1.AllocateBatchRequest) (*v1.AllocateBatchResponse, error) {
