@@ -41,6 +41,7 @@ type Server struct {
 	draining    context.Context // ends when streams must
 	drained     context.CancelFunc
 	simulations *simulations
+	delay       func(time.Duration)                 // time.Sleep, but for tests
 	decided     func()                              // for tests: called between deciding a batch and holding its stock; may be nil
 	replayed    func(ctx context.Context, done int) // for tests: called when so many orders of a simulation are replayed; may be nil
 }
@@ -52,7 +53,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := &Server{cfg: cfg, gate: newGate(cfg.MaxInFlight), batches: newBatchGate(cfg.MaxBatches), health: health.NewServer()}
+	s := &Server{cfg: cfg, gate: newGate(cfg.MaxInFlight), batches: newBatchGate(cfg.MaxBatches), health: health.NewServer(), delay: time.Sleep}
 	s.draining, s.drained = context.WithCancel(context.Background())
 	if cfg.Store != nil {
 		s.ledger = cfg.Store.Ledger()
@@ -158,7 +159,7 @@ func address(l net.Listener) string {
 func (s *Server) drain(g *grpc.Server, h *http.Server) error {
 	s.health.Shutdown()
 	s.cfg.Log.Info("draining", "in_flight", s.gate.inFlight.Load(), "delay", s.cfg.DrainDelay, "timeout", s.cfg.DrainTimeout)
-	time.Sleep(s.cfg.DrainDelay)
+	s.delay(s.cfg.DrainDelay)
 	s.drained()
 	bounded, cancel := context.WithTimeoutCause(context.Background(), s.cfg.DrainTimeout, errDrain)
 	defer cancel()

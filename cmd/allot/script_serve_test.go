@@ -71,7 +71,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	select {
 	case <-ready:
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		ts.Fatalf("allot serve %v says nothing", args[1:])
 	}
 	if r.web == "" {

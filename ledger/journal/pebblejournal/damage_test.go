@@ -145,7 +145,7 @@ func (s *sample) examine(damagedName string, content []byte) (outcome, error) {
 		return refused, tells(err)
 	case v := <-done:
 		return v.outcome, v.err
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		return "", errors.New("it hangs")
 	}
 }

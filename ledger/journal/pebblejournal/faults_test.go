@@ -232,7 +232,7 @@ func endure(f fault, n int, random *rand.Rand) (fired bool, err error) {
 			return true, fmt.Errorf("the process stops for %w", failure)
 		}
 	case failure = <-ended:
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		return true, errors.New("neither stopped nor ended")
 	}
 	faulty.mu.Lock()
