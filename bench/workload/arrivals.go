@@ -2,6 +2,7 @@ package workload
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -23,7 +24,7 @@ type Arrivals interface {
 	Rate(at time.Duration) float64
 	// Mean returns how many orders a second come in the mean: of a day where days repeat, of the whole where it ends.
 	Mean() float64
-	// Length returns how long orders come; the longest duration there is where they never end.
+	// Length returns how long orders come; the longest duration there is where they do not end (before 100 years have passed).
 	Length() time.Duration
 	// String says it in a few words: "poisson, 500/s".
 	String() string
@@ -51,8 +52,11 @@ func (r *ramp) orders(t float64) float64 {
 
 // when returns after how many seconds n orders have come.
 func (r *ramp) when(n float64) float64 {
+	if n <= 0 {
+		return 0
+	}
 	slope := (r.to - r.from) / r.length
-	root := math.Sqrt(float64(r.from*r.from) + float64(2*slope*n))
+	root := math.Sqrt(max(float64(r.from*r.from)+float64(2*slope*n), 0))
 	return min(2*n/(r.from+root), r.length) // the root of the quadratic in the form that has no difference of near numbers
 }
 
@@ -189,6 +193,9 @@ func (p *paced) Times() Times {
 	return &pacedTimes{p: p, ramps: p.ramps, rng: rngOf(p.seed, drawArrivals, 0)}
 }
 
+// lastSecond is when arrivals without end do end: after 100 years.
+const lastSecond = 100 * 365 * 86_400.0
+
 // pacedTimes walks along ramps. begun is where the ramp begins, in seconds, and left how many orders until the next one, from
 // there on.
 type pacedTimes struct {
@@ -239,8 +246,11 @@ func (t *pacedTimes) Next() (time.Duration, bool) {
 }
 
 func (t *pacedTimes) at(s float64) (time.Duration, bool) {
+	if s > lastSecond {
+		t.done = true
+		return 0, false
+	}
 	t.last = max(t.last, seconds(s))
-	t.done = t.last == forever
 	return t.last, true
 }
 
@@ -386,7 +396,7 @@ func surge(p paced, sales []FlashSpec) paced {
 	if len(sales) == 0 {
 		return p
 	}
-	slices.SortFunc(sales, func(a, b FlashSpec) int { return int(a.At/1e6 - b.At/1e6) })
+	slices.SortFunc(sales, func(a, b FlashSpec) int { return cmp.Compare(a.At, b.At) })
 	end := time.Duration(sales[len(sales)-1].At + sales[len(sales)-1].For).Seconds()
 	// Sales come once: what is steady or comes again is written out until the last is over.
 	var out []ramp

@@ -47,14 +47,16 @@ func cents(n int) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
 func rulebook(s *Spec, seed uint64) []textFile {
 	var out []textFile
 	var b strings.Builder
+	splits := ""
+	if s.Network.MaxShipments > 1 {
+		splits = fmt.Sprintf("  split_cost: 1.00\n  max_shipments: %d\n", s.Network.MaxShipments)
+	}
 	fmt.Fprintf(&b, `# Made by allot bench workload from a seed. Prices are made up; what is like the world is their shape.
 name: %s
 currency: USD
 
 policy:
-  split_cost: 1.00
-  max_shipments: %d
-  late: %s
+%s  late: %s
 %s  guess_zones: true
 
 defaults:
@@ -67,7 +69,7 @@ calendars:
   monday-to-sat: {week: mon-sat, holidays: [us]}
 
 zones:
-`, strconv.Quote(s.Name), s.Network.MaxShipments, s.Network.Late, map[string]string{LateAllow: "  late_cost: 3.00\n"}[s.Network.Late])
+`, strconv.Quote(s.Name), splits, s.Network.Late, map[string]string{LateAllow: "  late_cost: 3.00\n"}[s.Network.Late])
 	carriers := []string{"a", "b", "c"}
 	for i, miles := range [][]int{{150, 300, 600, 1000, 1400, 1800}, {120, 350, 650, 1100, 1500, 1900}, {100, 250, 500, 900, 1300, 1700}} {
 		fmt.Fprintf(&b, "  %s:\n    bands:\n", carriers[i])
@@ -189,8 +191,7 @@ func generate(s *Spec, seed uint64, files []textFile) (*network.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("workload: the network of the spec: %w", err)
 	}
-	us := geo.US()
-	where := newCountry(us, contiguous(us))
+	us, where := geo.US(), contiguousStates()
 	at := newAlias(where.weights)
 	for i := range s.Network.Warehouses {
 		r := rngOf(seed, drawWarehouses, uint64(i))

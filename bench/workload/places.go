@@ -3,6 +3,7 @@ package workload
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/allot-engine/allot/geo"
 )
@@ -76,13 +77,14 @@ func newCountry(places *geo.Places, in func(geo.Row) bool) *country {
 	return c
 }
 
-// contiguous tells that a place is in the contiguous United States, where the distance rule of zones holds.
-func contiguous(places *geo.Places) func(geo.Row) bool {
-	return func(row geo.Row) bool {
-		p := places.Point(row)
-		return places.Country(row) == "US" && p.Lat > 24.5 && p.Lat < 49.5 && p.Lng > -125 && p.Lng < -66
-	}
-}
+// contiguousStates are the places of the contiguous United States, where the distance rule of zones holds.
+var contiguousStates = sync.OnceValue(func() *country {
+	us := geo.US()
+	return newCountry(us, func(row geo.Row) bool {
+		p := us.Point(row)
+		return p.Lat > 24.5 && p.Lat < 49.5 && p.Lng > -125 && p.Lng < -66
+	})
+})
 
 // sample returns n places drawn by weight, each as likely as the other, or where n is 0 all with their weights.
 func (c *country) sample(seed uint64, n int) *country {

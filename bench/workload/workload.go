@@ -90,8 +90,7 @@ type Workload struct {
 	cells      cells
 
 	places *geo.Places
-	rows   []geo.Row // of destinations
-	where  alias     // position in to
+	where  alias // position in to
 	to     []engine.Destination
 
 	lines, units, promise alias // position in the spec's shares
@@ -150,7 +149,7 @@ func (w *Workload) makeNetwork() {
 	}
 	w.cells = placeStock(s, w.seed, w.weights)
 	w.places = geo.US()
-	w.destinations(contiguous(w.places))
+	w.destinations(contiguousStates())
 	w.source = sync.OnceValue(func() *network.Source {
 		src, err := generate(s, w.seed, rulebook(s, w.seed))
 		if err != nil {
@@ -197,10 +196,11 @@ func (w *Workload) readNetwork() error {
 	}
 	slices.Sort(countries)
 	w.places = snap.Places
-	w.destinations(of(w.places, slices.Compact(countries)))
-	if len(w.to) == 0 {
-		return fmt.Errorf("workload: no place of %s is known in the countries of the warehouses of %s", "the network", w.spec.Network.Directory)
+	to := newCountry(w.places, of(w.places, slices.Compact(countries)))
+	if len(to.rows) == 0 {
+		return fmt.Errorf("workload: %s: no place is known in the countries of its warehouses", w.spec.Network.Directory)
 	}
+	w.destinations(to)
 	w.read = src
 	w.source = func() *network.Source { return src }
 	return nil
@@ -210,29 +210,26 @@ func (w *Workload) readNetwork() error {
 func (w *Workload) rank(n int, id func(i int) string) {
 	w.weights = zipfWeights(n, w.spec.SKUs.Zipf)
 	w.skus = newAlias(w.weights)
-	order := make([]int32, n)
+	ranks := make([]int32, n) // a shuffle
 	r := rngOf(w.seed, drawRanks, 0)
-	for i := range order {
+	for i := range ranks {
 		j := r.below(i + 1)
-		order[i] = order[j]
-		order[j] = int32(i)
+		ranks[i] = ranks[j]
+		ranks[j] = int32(i)
 	}
 	w.byRank = make([]string, n)
-	for k, i := range order {
-		w.byRank[k] = id(int(i))
+	for i, k := range ranks {
+		w.byRank[k] = id(i) // in the order of the ids, as these cost least
 	}
 }
 
-// destinations draws where orders go among the places for which in is true.
-func (w *Workload) destinations(in func(geo.Row) bool) {
-	all := newCountry(w.places, in)
-	if len(all.rows) == 0 {
-		return
-	}
-	c := all.sample(w.seed, w.spec.Destinations.Places)
-	w.rows, w.where = c.rows, newAlias(c.weights)
-	for _, row := range c.rows {
-		w.to = append(w.to, engine.Destination{Country: w.places.Country(row), Postal: w.places.Postal(row)})
+// destinations draws where orders go.
+func (w *Workload) destinations(among *country) {
+	c := among.sample(w.seed, w.spec.Destinations.Places)
+	w.where = newAlias(c.weights)
+	w.to = make([]engine.Destination, len(c.rows))
+	for i, row := range c.rows {
+		w.to[i] = engine.Destination{Country: w.places.Country(row), Postal: w.places.Postal(row)}
 	}
 }
 
