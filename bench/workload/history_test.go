@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -81,7 +82,6 @@ func TestHistory(t *testing.T) {
 type replayed struct {
 	ids    []string
 	orders map[int]map[string]int64
-	late   int
 }
 
 // Prepare implements simulate.Sink.
@@ -105,9 +105,7 @@ func (r *replayed) Prepare(b *simulate.Block) (any, error) {
 
 // Write implements simulate.Sink.
 func (r *replayed) Write(prepared any) error {
-	for i, n := range prepared.(map[int]map[string]int64) {
-		r.orders[i] = n
-	}
+	maps.Copy(r.orders, prepared.(map[int]map[string]int64))
 	return nil
 }
 

@@ -103,14 +103,15 @@ boxes:
   - {id: medium, inside: 14x10x6 in, tare: 9 oz, cost: 0.60}
   - {id: large, inside: 24x18x16 in, tare: 24 oz, cost: 1.20}
 `)
-	holidays := "calendar,date,name\n"
+	var holidays strings.Builder
+	holidays.WriteString("calendar,date,name\n")
 	for _, y := range []int{2026, 2027, 2028} {
 		for _, d := range []struct{ month, day int }{{1, 1}, {7, 4}, {12, 25}} {
-			holidays += fmt.Sprintf("us,%s,\n", units.DateOf(y, d.month, d.day))
+			fmt.Fprintf(&holidays, "us,%s,\n", units.DateOf(y, d.month, d.day))
 		}
 	}
-	holidays += "us,2026-11-26,Thanksgiving\nus,2027-11-25,Thanksgiving\nus,2028-11-23,Thanksgiving\n"
-	return append(out, textFile{network.SettingsFile, b.String()}, textFile{network.CalendarsDir + "/us.csv", holidays})
+	holidays.WriteString("us,2026-11-26,Thanksgiving\nus,2027-11-25,Thanksgiving\nus,2028-11-23,Thanksgiving\n")
+	return append(out, textFile{network.SettingsFile, b.String()}, textFile{network.CalendarsDir + "/us.csv", holidays.String()})
 }
 
 // service writes the i-th service's line in the settings and its card, prices, fuel and transit.

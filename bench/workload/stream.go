@@ -221,7 +221,8 @@ func (w *Workload) order(o *engine.Order, kind uint64, k int64, due time.Duratio
 		o.Promise.Date = units.Date((int64(w.start)+int64(due/time.Second))/86_400) + units.Date(days)
 	}
 	if f := w.sale(due); f != nil && r.chance(int32(f.Share)) {
-		o.Lines = append(lines, engine.Line{SKU: w.byRank[f.Rank-1], Quantity: w.quantity(&r)})
+		lines = append(lines, engine.Line{SKU: w.byRank[f.Rank-1], Quantity: w.quantity(&r)})
+		o.Lines = lines
 		return
 	}
 	first := int32(0)

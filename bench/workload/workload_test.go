@@ -323,8 +323,8 @@ func TestStreamProperties(t *testing.T) {
 		}
 		profile := &Profile{Kind: rapid.SampledFrom([]string{KindPoisson, KindConstant}).Draw(t, "kind")}
 		for range rapid.IntRange(1, 4).Draw(t, "steps") {
-			from := &Level{Rate: Rate(rapid.IntRange(0, 40e6).Draw(t, "from"))}
-			to := &Level{Rate: Rate(rapid.IntRange(0, 40e6).Draw(t, "to"))}
+			from := &Level{Rate: Rate(rapid.IntRange(0, 15e6).Draw(t, "from"))}
+			to := &Level{Rate: Rate(rapid.IntRange(0, 15e6).Draw(t, "to"))}
 			profile.Steps = append(profile.Steps, Step{Duration(rapid.IntRange(1, 3e9).Draw(t, "for")), from, to})
 		}
 		a, err := profile.Arrivals(0, 1)

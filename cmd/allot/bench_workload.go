@@ -59,7 +59,7 @@ network check"; DIR/season.parquet has the orders that come in the time that --f
 			if fl.list {
 				return listWorkloads(t, &fl)
 			}
-			if cmd.Flags().Changed("for") && (fl.season <= 0 || fl.season > time.Duration(workload.MaxDuration)) {
+			if cmd.Flags().Changed("for") && (fl.season <= 0 || fl.season > workload.MaxDuration) {
 				return misusef("--for: write how long, from 1s to %s", workload.MaxDuration)
 			}
 			return showWorkload(t, &fl, args[0])
