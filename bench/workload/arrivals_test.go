@@ -216,6 +216,9 @@ steps:
 }
 
 func TestDay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("days of orders are counted")
+	}
 	w := made(t, "name: x\nnetwork: {warehouses: 1, skus: 5}\narrivals: {kind: day, rate: 2/s, peak: {at: 20h, for: 2h, times: 6}}", 1)
 	a := w.Arrivals()
 	if math.Abs(a.Mean()-2) > 1e-9 || a.Length() != forever {
