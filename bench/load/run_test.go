@@ -247,13 +247,13 @@ func TestStopped(t *testing.T) {
 		f := newFake()
 		f.takes = 100 * time.Millisecond
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(2500*time.Millisecond, cancel)
+		time.AfterFunc(2450*time.Millisecond, cancel)
 		r, err := Drive(ctx, evenly(10, everything), Options{Callers: 2, WarmUp: 200 * time.Millisecond, Duration: time.Hour}.through(f))
 		if r == nil || err == nil {
 			t.Fatalf("result %v, error %v", r, err)
 		}
 		balanced(t, r)
-		if r.WarmUp != 200*time.Millisecond || r.Duration < 2300*time.Millisecond || r.Duration > 2500*time.Millisecond {
+		if r.WarmUp != 200*time.Millisecond || r.Duration != 2250*time.Millisecond {
 			t.Errorf("it says that it ran for %v after %v", r.Duration, r.WarmUp)
 		}
 		if all := r.Operations[0]; all.Answered == 0 || all.Unsent == 0 || all.Codes["CANCELLED"] <= all.Unsent {
