@@ -12,6 +12,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -380,6 +381,53 @@ func (w *Workload) WriteNetwork(dir string) error {
 			r := &src.Stock[i]
 			return append(row, r.Warehouse, r.SKU, strconv.Itoa(int(r.OnHand)))
 		}))
+}
+
+// The keys of a spec that name what lies beside it, with their values.
+var (
+	directoryKey = regexp.MustCompile(`(?m)(^|[{,\s])(directory:\s*)("[^"\n]*"|'[^'\n]*'|[^\s,}#]+)`)
+	fileKey      = regexp.MustCompile(`(?m)(^|[{,\s])(file:\s*)("[^"\n]*"|'[^'\n]*'|[^\s,}#]+)`)
+)
+
+// Write writes the workload as a directory that depends on no other, which must be empty or not be there: network with the
+// network and its stock, and workload.yaml with the spec, beside what that names. Whoever reads that spec and takes the same
+// seed has the same workload. It fails where the spec was built in code.
+func (w *Workload) Write(dir string) error {
+	if w.spec.text == nil {
+		return errors.New("workload: the spec is not from a file")
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
+		return cmp.Or(err, fmt.Errorf("workload: %s is not empty", dir))
+	}
+	text, want := w.spec.text, *w.spec
+	if want.Network.Directory != "" {
+		want.Network.Directory = filepath.Join(dir, "network")
+		text = directoryKey.ReplaceAll(text, []byte("${1}${2}network"))
+	}
+	if want.Arrivals.File != "" {
+		name := "arrivals" + filepath.Ext(want.Arrivals.File)
+		data, err := os.ReadFile(want.Arrivals.File)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+			return err
+		}
+		want.Arrivals.File = filepath.Join(dir, name)
+		text = fileKey.ReplaceAll(text, []byte("${1}${2}"+name))
+	}
+	path := filepath.Join(dir, "workload.yaml")
+	got, err := Read(path, text)
+	if err != nil || got.Network.Directory != want.Network.Directory || got.Arrivals.File != want.Arrivals.File {
+		return cmp.Or(err, errors.New("workload: write what the spec names as directory and file on a line of its own"))
+	}
+	if err := os.WriteFile(path, text, 0o666); err != nil {
+		return err
+	}
+	return w.WriteNetwork(filepath.Join(dir, "network"))
 }
 
 // writeTable writes a CSV file of n rows.

@@ -256,8 +256,23 @@ func (w *Workload) Source() *network.Source { return w.source() }
 // SKUs returns the SKUs in the order in which they sell, the best first. The slice must not be changed.
 func (w *Workload) SKUs() []string { return w.byRank }
 
+// Demand returns which part of the lines the best so many SKUs have, baskets and sales aside: 0 to 1.
+func (w *Workload) Demand(best int) float64 {
+	some, all := uint64(0), uint64(0)
+	for k, v := range w.weights {
+		if k < best {
+			some += v
+		}
+		all += v
+	}
+	return float64(some) / float64(all)
+}
+
 // Cells returns the number of pairs of SKU and warehouse that have stock in the beginning.
 func (w *Workload) Cells() int { return len(w.cells.warehouse) }
+
+// Warehouses returns the number of warehouses.
+func (w *Workload) Warehouses() int { return len(w.warehouses) }
 
 // Places returns the number of different places to which orders go.
 func (w *Workload) Places() int { return len(w.to) }
