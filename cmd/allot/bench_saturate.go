@@ -44,7 +44,7 @@ server may take more.
 The result is that of the last window that held at the rate that was found, with all windows in "windows". The exit code is 6 when
 no rate holds, or when the books of any window do not.`,
 		Example: `  allot bench saturate --workload steady --slo "p99<20ms,errors<0.1%"
-  allot bench saturate --mode stream --per-message 100 --durable data --from 5000 --window 20s --out result`,
+  allot bench saturate --mode stream --per-message 100 --durable data --from 5000 --duration 20s --out result`,
 		Args: arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fl.check(cmd.Flags().Changed); err != nil {
@@ -59,8 +59,8 @@ no rate holds, or when the books of any window do not.`,
 	f.Float64Var(&fl.search.Most, "most", 1_000_000, "try no `RATE` above it")
 	f.Float64Var(&fl.tolerance, "tolerance", 5, "come as near to the limit as `PERCENT` of it, 0.5 to 50")
 	f.IntVar(&fl.search.Windows, "windows", 3, "`N` windows that confirm a rate, 1 to 99")
-	f.DurationVar(&fl.window, "window", 10*time.Second, "`TIME` that is measured of each window, after --warm-up")
-	for _, name := range []string{"from", "most", "tolerance", "windows", "window"} {
+	f.DurationVar(&fl.window, "duration", 10*time.Second, "`TIME` that is measured of each window, after --warm-up")
+	for _, name := range []string{"from", "most", "tolerance", "windows", "duration"} {
 		completeFlag(cmd, name, cobra.NoFileCompletions)
 	}
 	return cmd
@@ -84,7 +84,7 @@ func (fl *saturateFlags) check(given func(flag string) bool) error {
 		bad.Addf("", 0, 0, "--windows", "write a number from 1 to 99", "%d is out of range", fl.search.Windows)
 	}
 	if fl.window < time.Second {
-		bad.Addf("", 0, 0, "--window", "write a second or more, as 10s", "%v is too short to measure", fl.window)
+		bad.Addf("", 0, 0, "--duration", "write a second or more, as 10s", "%v is too short to measure", fl.window)
 	}
 	if fl.slo == "" {
 		bad.Addf("", 0, 0, "--slo", "write conditions, as \"p99<20ms,errors<0.1%\"", "there is nothing that a rate could hold")
