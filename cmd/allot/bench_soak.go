@@ -104,7 +104,7 @@ func (fl *soakFlags) check(given func(flag string) bool) error {
 		bad.Addf("", 0, 0, "--limit", "write percent above 0, as 1", "%v is out of range", fl.limit)
 	}
 	if speed := fl.speed(); bad.Len() == 0 && !(speed >= 1 && speed <= maxClockSpeed) {
-		bad.Addf("", 0, 0, "--in", fmt.Sprintf("give it a time in which the clock runs 1 to %d times as fast as the time", maxClockSpeed), "the clock would run %.4g times as fast", speed)
+		bad.Addf("", 0, 0, "--in", fmt.Sprintf("give it a time in which the clock runs 1 to %d times as fast as the time", maxClockSpeed), "the clock would run %.0f times as fast", speed)
 	}
 	if bad.Len() > 0 {
 		return misuse(bad.Err())
