@@ -149,7 +149,7 @@ func benchSoakIt(ctx context.Context, t *terminal, fl *soakFlags) (err error) {
 	if r == nil {
 		return misusedOptions(err)
 	}
-	if r.HeapGrowth != nil {
+	if r.HeapGrowth.Before > 0 {
 		r.HeapGrowth.How += fmt.Sprintf("; ended holds are remembered for %v of it", fl.retention)
 		if !fl.asJSON {
 			printHeap(t.out, r.HeapGrowth)
