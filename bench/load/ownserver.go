@@ -35,9 +35,12 @@ type ServerOptions struct {
 }
 
 // args are the arguments of the child.
-func (o *ServerOptions) args() []string {
+func (o *ServerOptions) args(admin bool) []string {
 	args := []string{
-		"serve", o.Network, "--grpc", "127.0.0.1:0", "--http", "none", "--admin", "127.0.0.1:0", "--log-format", "json",
+		"serve", o.Network, "--grpc", "127.0.0.1:0", "--http", "none", "--log-format", "json",
+	}
+	if admin {
+		args = append(args, "--admin", "127.0.0.1:0")
 	}
 	if o.Data != "" {
 		args = append(args, "--data", o.Data)
@@ -68,8 +71,16 @@ type OwnServer struct {
 }
 
 // StartServer starts a server and returns when it serves. The child outlives ctx, which bounds the start alone; Close ends it.
-// An error has the last words of the child.
+// An error has the last words of the child. A program of before the admin port is started without one.
 func StartServer(ctx context.Context, o ServerOptions) (*OwnServer, error) {
+	s, err := start(ctx, &o, true)
+	if err != nil && strings.Contains(err.Error(), "unknown flag --admin") {
+		return start(ctx, &o, false)
+	}
+	return s, err
+}
+
+func start(ctx context.Context, o *ServerOptions, admin bool) (*OwnServer, error) {
 	if o.Program == "" {
 		program, err := os.Executable()
 		if err != nil {
@@ -86,7 +97,7 @@ func StartServer(ctx context.Context, o ServerOptions) (*OwnServer, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	command := exec.Command(o.Program, o.args()...) //nolint:noctx // it is to outlive the context
+	command := exec.Command(o.Program, o.args(admin)...) //nolint:noctx // it is to outlive the context
 	command.Env = append(os.Environ(), o.Env...)
 	command.SysProcAttr = childAttributes()
 	log, err := command.StderrPipe()

@@ -40,6 +40,8 @@ type Result struct {
 	Correctness Correctness `json:"correctness"`
 	Objectives  []Objective `json:"objectives,omitempty"` // of --slo
 
+	HeapGrowth *HeapGrowth `json:"heap_growth,omitempty"` // of soak
+
 	Windows []Window `json:"windows,omitempty"` // of saturate: what was tried, in order
 	Files   []File   `json:"files,omitempty"`   // beside result.json: .hlog, profiles
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/bench/workload"
 	"github.com/allot-engine/allot/faults"
 )
 
@@ -120,6 +121,21 @@ func (o *Options) dial(context.Context, int) (grpc.ClientConnInterface, io.Close
 	conn, err := grpc.NewClient(o.Target, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(256<<20)))
 	return conn, conn, err
+}
+
+// Run sends a workload and measures what comes of it, as Drive does. Orders come when o.Arrivals say so; their quotes, and what
+// becomes of them, come on top, so that there are more operations than orders.
+func Run(ctx context.Context, w *workload.Workload, o Options) (*Result, error) {
+	if o.Arrivals == nil {
+		o.Arrivals = w.Arrivals()
+	}
+	if o.Arrival == "" {
+		o.Arrival = o.Arrivals.String()
+	}
+	return Drive(ctx, Source{
+		Workload: Workload{Name: w.Name(), Seed: w.Seed(), Hash: w.Hash(), Text: string(w.Spec().Text())},
+		Next:     w.Events(o.Arrivals).Next,
+	}, o)
 }
 
 // Drive sends the events of a source and measures what comes of it.

@@ -40,9 +40,9 @@ var (
 
 	benchWorkload = commands{newBenchWorkload}
 
-	benchSaturate commands // newBenchSaturate
+	benchSaturate = commands{newBenchSaturate}
 
-	benchSoak commands // newBenchSoak
+	benchSoak = commands{newBenchSoak}
 
 	benchCompare commands // newBenchCompare
 

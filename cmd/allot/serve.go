@@ -49,6 +49,8 @@ type serveFlags struct {
 
 	prices      pricesFlags
 	simulations serveSimulations
+	clock       clockFlags
+	admin       serveAdmin
 }
 
 func newServe(t *terminal) *cobra.Command {
@@ -75,6 +77,9 @@ started. Decisions weigh the prices beside what is paid and leave the last units
 they refuse nothing for a price. --prices-share keeps that work to a part of one processor. Where it fails, the log says so and
 the prices before stay in force. "allot forecast fit" makes forecasts, "allot prices show" shows prices.
 
+A third port, --admin, is for who runs the server: metrics for Prometheus at /metrics, profiles at /debug/pprof, /healthz while the
+process lives and /readyz while it takes calls; docs/metrics.md has them all. Keep it from callers.
+
 SimulationService replays orders on this network or on another, beside live decisions and without touching them: orders that the
 request has, or a file of the directory --histories. What comes of it is kept in --simulations. All of this takes no
 more of the processors than --simulate-share: whole processors of that share are goroutines that work without a rest, less than
@@ -87,6 +92,9 @@ NOT_SERVING, new calls are refused, those in flight may end. A second signal end
 A decision takes as long as its search, which has limits of its own, and so can be made again byte for byte. --decide-budget ends
 those that take longer with the best plan so far, its proven bound and the mark that time has stopped it; "allot ledger replay"
 tells of them apart.
+
+With --clock-from and --clock-speed its clock is another one than the time: a load test lets a day pass in ten minutes. The log says
+so. A data directory that has seen a later moment than --clock-from is refused.
 
 Nothing is encrypted and nobody is asked who they are: listen on this machine, or behind a proxy that does both.`,
 		Example: `  allot serve examples/us-parcel
@@ -108,11 +116,13 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f := cmd.Flags()
 	f.StringVar(&fl.grpc, "grpc", defaultGRPC, "`ADDRESS` for gRPC")
 	f.StringVar(&fl.http, "http", defaultHTTP, "`ADDRESS` for JSON, Connect and gRPC-Web, or none")
+	fl.admin.add(cmd)
 	f.StringVar(&fl.data, "data", "", "keep stock and holds in the directory `DATADIR`; made when missing (default in memory)")
 	f.IntVar(&fl.snapshotEvery, "snapshot-every", 1_000_000, "with --data, make a snapshot every `N` events: fewer make a restart quicker")
 	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
 	fl.prices.add(cmd)
 	fl.simulations.add(cmd, &fl.cfg)
+	fl.clock.add(cmd)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
@@ -179,6 +189,12 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		defer func() { _ = web.Close() }()
 	}
 
+	admin, err := fl.admin.open(ctx, &fl.cfg, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close() // Serve closes it; this is for what fails before
+
 	kept := "in memory, and forgotten when this server ends; --data DATADIR keeps it"
 	if fl.data != "" {
 		data, failed := openStore(ctx, t, fl, root.FS(), log)
@@ -198,7 +214,10 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		}
 	}
 	var read atomic.Pointer[loaded]
-	fl.cfg.Log, fl.cfg.Now, fl.cfg.Files = log, t.now, root.FS()
+	fl.cfg.Log, fl.cfg.Files = log, root.FS()
+	if fl.cfg.Now, err = fl.clock.now(t.now, fl.cfg.Store, log); err != nil {
+		return err
+	}
 	fl.cfg.Loaded = func(snap *network.Snapshot, stock *network.Stock) { read.Store(&loaded{snap, stock}) }
 	histories, err := fl.simulations.open(&fl.cfg)
 	if err != nil {
@@ -231,6 +250,9 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 	list := []string{"gRPC", rpc.Addr().String() + "  (reflection is on: grpcurl -plaintext " + reachable(rpc) + " list)"}
 	if web != nil {
 		list = append(list, "HTTP", "http://"+reachable(web)+"  (JSON, Connect, gRPC-Web; /healthz)")
+	}
+	if admin != nil {
+		list = append(list, "admin", "http://"+admin.Addr().String()+"  (/metrics, /debug/pprof, /healthz, /readyz)")
 	}
 	pairs(t.out, "", list...)
 	if web != nil {
