@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,6 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	dir := flags.String("dir", ".build", "a directory on the disk to be measured; it is made, and what is written there is removed again")
 	rounds := flags.Int("rounds", 11, "rounds; everything that is compared runs once in each")
 	slice := flags.Duration("slice", 300*time.Millisecond, "how long each runs in a round")
+	only := flags.String("only", "calls,streams", "what is measured")
 	record := flags.String("record", "", "write a profile of each server's processor time into this directory")
 	asJSON := flags.Bool("json", false, "print JSON")
 	check := flags.Bool("check", false, "fail when a promise is missed")
@@ -70,6 +72,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if *kind != "" {
 		return serve(ctx, *kind, *dir, stdin, stdout)
+	}
+	parts := strings.Split(*only, ",")
+	for _, part := range parts {
+		if part != "calls" && part != "streams" {
+			return fmt.Errorf("--only: there is no part %q; write some of calls,streams", part)
+		}
 	}
 	if *rounds < 1 || *slice <= 0 || flags.NArg() > 0 {
 		return errors.New("give at least 1 round, a slice over 0 and no other arguments")
@@ -85,7 +93,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *rounds}
-	m := &measurement{dir: own, rounds: *rounds, slice: *slice, record: *record, stderr: stderr, result: res}
+	m := &measurement{dir: own, rounds: *rounds, slice: *slice, calls: slices.Contains(parts, "calls"), streams: slices.Contains(parts, "streams"), record: *record, stderr: stderr, result: res}
 	if err := errors.Join(m.run(ctx), os.RemoveAll(own)); err != nil {
 		return err
 	}
@@ -98,6 +106,9 @@ func (r *result) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "measured\torders/s\tserver µs/order\tleast\tmost\tclient µs/order\t")
 	for _, s := range r.Subjects {
+		if len(s.Rate) == 0 {
+			continue
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name, bench.Number(bench.Median(s.Rate)), bench.Number(bench.Median(s.Server)),
 			bench.Number(slices.Min(s.Server)), bench.Number(slices.Max(s.Server)), bench.Number(bench.Median(s.Client)))
 	}

@@ -23,6 +23,9 @@ type measurement struct {
 	rounds int
 	slice  time.Duration
 	record string
+
+	calls, streams bool // which of the two is measured
+
 	stderr io.Writer
 	result *result
 
@@ -130,6 +133,9 @@ func (m *measurement) measure(ctx context.Context, loads []load) error {
 		}
 		for i := range loads {
 			at := (i + round) % len(loads)
+			if at < streamEcho && !m.calls || at >= streamEcho && !m.streams {
+				continue
+			}
 			l, s := &loads[at], all[at]
 			before, err := l.server.cpu()
 			if err != nil {
@@ -172,8 +178,13 @@ func (m *measurement) promise() {
 		}
 		return out
 	}
-	atLeast("calls in memory / echo, calls a second", 0.85, bench.Ratios(all[unaryMemory].Rate, all[unaryEcho].Rate))
-	atLeast("calls, durable / echo, calls a second", 0.6, bench.Ratios(all[unaryDurable].Rate, all[unaryEcho].Rate))
+	if m.calls {
+		atLeast("calls in memory / echo, calls a second", 0.85, bench.Ratios(all[unaryMemory].Rate, all[unaryEcho].Rate))
+		atLeast("calls, durable / echo, calls a second", 0.6, bench.Ratios(all[unaryDurable].Rate, all[unaryEcho].Rate))
+	}
+	if !m.streams {
+		return
+	}
 	atLeast("streams in memory / echo, orders per second of server", 0.6, bench.Ratios(perSecond(streamMemory), perSecond(streamEcho)))
 	atLeast("streams, durable / echo, orders per second of server", 0.5, bench.Ratios(perSecond(streamDurable), perSecond(streamEcho)))
 	atLeast("streams, durable, orders a second of a server's core", 100_000, perSecond(streamDurable))
