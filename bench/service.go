@@ -123,7 +123,9 @@ func ServiceConfig(world *enginetest.World, store *durable.Store) server.Config 
 func (a *Allocator) Close() error { return a.stop() }
 
 // Caller returns a caller of Allocate with the given orders, one after the other, each with a request id of its own.
-func (a *Allocator) Caller(orders []*allotv1.Order) (*Caller, error) { return AllocateCaller(a.conn, &a.next, orders) }
+func (a *Allocator) Caller(orders []*allotv1.Order) (*Caller, error) {
+	return AllocateCaller(a.conn, &a.next, orders)
+}
 
 // AllocateCaller returns a caller of Allocate over a connection that Connect made. next numbers the requests, whoever sends them.
 func AllocateCaller(conn *grpc.ClientConn, next *atomic.Int64, orders []*allotv1.Order) (*Caller, error) {

@@ -140,8 +140,9 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
 		}
 		if d.still() { // else nobody could say what it was decided on
-			d.body = appendDecision(d.body[:0], n.snap, &d.decision, told{prices: d.priced.version()})
-			c.Basis, c.Answer = d.basis(n, now), d.group.clone(d.body)
+			room := d.room()
+			body := appendDecision(room, n.snap, &d.decision, told{prices: d.priced.version()})
+			c.Basis, c.Answer = d.basis(n, now), d.keep(body, len(room))
 			h, err := s.hold(d)
 			switch {
 			case err == nil: // to us, or to the same request before

@@ -28,6 +28,7 @@ const (
 type allocateStream struct {
 	s     *Server
 	ctx   context.Context
+	most  int           // workers
 	room  chan struct{} // wakes the reader; has room for one
 	wake  chan struct{} // wakes the handler; has room for one
 	ended chan struct{} // closed when the handler returns
@@ -48,7 +49,16 @@ type allocateStream struct {
 // after the last; send sends some answers. receive may still be waiting when allocateStream returns: the end of the call ends
 // that.
 func (s *Server) allocateStream(ctx context.Context, receive func([]streamItem) ([]streamItem, error), send func(answeredGroups) error) error {
-	st := &allocateStream{s: s, ctx: ctx, room: make(chan struct{}, 1), wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	return newAllocateStream(ctx, s).run(receive, send)
+}
+
+func newAllocateStream(ctx context.Context, s *Server) *allocateStream {
+	return &allocateStream{
+		s: s, ctx: ctx, most: runtime.GOMAXPROCS(0), room: make(chan struct{}, 1), wake: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+}
+
+func (st *allocateStream) run(receive func([]streamItem) ([]streamItem, error), send func(answeredGroups) error) error {
 	defer st.stop()
 	go st.read(receive)
 	return st.answer(send)
@@ -124,7 +134,7 @@ func (st *allocateStream) push(items []streamItem) bool {
 	}
 	st.queue = append(st.queue, items...)
 	st.open += len(items)
-	for waiting := len(st.queue) - st.head; st.working == 0 && waiting > 0 || st.working < runtime.GOMAXPROCS(0) && waiting > workerShare*st.working; {
+	for waiting := len(st.queue) - st.head; st.working == 0 && waiting > 0 || st.working < st.most && waiting > workerShare*st.working; {
 		st.working++
 		st.workers.Go(st.work)
 	}

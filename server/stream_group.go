@@ -43,20 +43,30 @@ func (g *group) text(s string) string {
 	return g.texts.String()[start:]
 }
 
-// clone returns a copy of bytes for the ledger to keep. The nil group has no others to put them with.
-func (g *group) clone(b []byte) []byte {
+// room returns memory to write an answer behind, which keep then gives to the ledger.
+func (d *desk) room() []byte {
+	g := d.group
 	if g == nil {
-		return bytes.Clone(b)
+		return d.body[:0]
 	}
-	if len(b) > bodiesRoom/4 {
-		return bytes.Clone(b)
-	}
-	if cap(g.bodies)-len(g.bodies) < len(b) {
+	if cap(g.bodies)-len(g.bodies) < bodiesRoom/8 {
 		g.bodies = make([]byte, 0, bodiesRoom)
 	}
-	start := len(g.bodies)
-	g.bodies = append(g.bodies, b...)
-	return g.bodies[start:len(g.bodies):len(g.bodies)]
+	return g.bodies
+}
+
+// keep returns what was written from a place on, for the ledger to keep.
+func (d *desk) keep(body []byte, from int) []byte {
+	g := d.group
+	switch {
+	case g == nil:
+		d.body = body
+		return bytes.Clone(body)
+	case cap(body) > bodiesRoom: // there was no room, and it was copied with all before
+		return bytes.Clone(body[from:])
+	}
+	g.bodies = body
+	return body[from:len(body):len(body)]
 }
 
 // add appends what became of an order.

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"errors"
+	"strings"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -75,14 +78,14 @@ func splitMessage(raw []byte, each func([]byte)) bool {
 	return true
 }
 
-// decodeItem reads any TaggedAllocateRequest. What is wrong with it is its own matter.
+// decodeItem reads any TaggedAllocateRequest. What is wrong with it is told in its answer.
 func decodeItem(raw []byte) streamItem {
 	m := &allotv1.TaggedAllocateRequest{}
 	if err := binaryCodec().Unmarshal(raw, m); err != nil {
 		return streamItem{err: err}
 	}
-	if err := marked(m); err != nil {
-		return streamItem{tag: tagOf(raw), err: err}
+	if marked(m) != nil {
+		m.Tag = tagOf(raw)
 	}
 	return messageItem(m)
 }
@@ -108,7 +111,13 @@ func tagOf(raw []byte) (tag uint64) {
 
 // messageItem is a request that was decoded.
 func messageItem(m *allotv1.TaggedAllocateRequest) streamItem {
-	it := streamItem{tag: m.GetTag(), request: m.GetRequest(), err: marked(m)}
+	it := streamItem{tag: m.GetTag(), request: m.GetRequest()}
+	if bad, ok := errors.AsType[malformed](marked(m)); ok {
+		for _, v := range bad.GetFieldViolations() {
+			v.Field = strings.TrimPrefix(v.GetField(), "request.") // as of a call of Allocate
+		}
+		it.err = bad
+	}
 	if it.request == nil {
 		it.request = &allotv1.AllocateRequest{} // in which all that is required is missing
 	}
