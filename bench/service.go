@@ -294,7 +294,7 @@ func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 		wg.Go(func() {
 			n := int64(0)
 			var answer []byte
-			for time.Now().Before(deadline) {
+			for first := true; first || time.Now().Before(deadline); first = false {
 				request := c.next(nil) // grpc-go may still be sending the last one
 				err := c.conn.Invoke(ctx, c.method, &request, &answer)
 				switch {

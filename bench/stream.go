@@ -155,7 +155,7 @@ func (c *StreamCaller) stream(ctx context.Context, until time.Time) (answered in
 	room := make(chan struct{}, Ahead/PerMessage)
 	sent := make(chan error, 1)
 	go func() {
-		for time.Now().Before(until) {
+		for first := true; first || time.Now().Before(until); first = false {
 			select {
 			case room <- struct{}{}:
 			case <-ctx.Done():

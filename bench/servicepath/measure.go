@@ -149,6 +149,9 @@ func (m *measurement) measure(ctx context.Context, loads []load) error {
 			if err != nil {
 				return err
 			}
+			if w.Answers == 0 {
+				return fmt.Errorf("%s: nothing was answered in %v", l.name, m.slice)
+			}
 			if round > 0 { // the first warms
 				s.Rate = append(s.Rate, w.Rate)
 				s.Client = append(s.Client, w.CPU)
