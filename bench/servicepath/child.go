@@ -47,6 +47,7 @@ func serve(ctx context.Context, kind, dir string, stdin io.Reader, stdout io.Wri
 	go func() { ended <- run(ctx, l) }()
 	fmt.Fprintln(stdout, l.Addr())
 	asked := bufio.NewScanner(stdin)
+	var profile *os.File
 	for asked.Scan() {
 		what, file, _ := strings.Cut(asked.Text(), " ")
 		switch what {
@@ -54,16 +55,17 @@ func serve(ctx context.Context, kind, dir string, stdin io.Reader, stdout io.Wri
 			fmt.Fprintln(stdout, cputime.Process().Nanoseconds())
 			continue
 		case "profile":
-			f, err := os.Create(file)
-			if err != nil {
+			if profile, err = os.Create(file); err != nil {
 				return err
 			}
-			defer f.Close()
-			if err := pprof.StartCPUProfile(f); err != nil {
+			if err := pprof.StartCPUProfile(profile); err != nil {
 				return err
 			}
 		case "profiled":
 			pprof.StopCPUProfile()
+			if err := profile.Close(); err != nil {
+				return err
+			}
 		}
 		fmt.Fprintln(stdout, "ok")
 	}
