@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -168,36 +169,57 @@ func (c unmarkedConn) Receive(m any) error {
 }
 
 // patient lets a request of the second port go on for longer than a call may take, as long as something moves: each read
-// and each write has its own deadline.
-func (s *Server) patient(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, error) {
+// and each write has its own deadline. end is to be called when the call has ended.
+func (s *Server) patient(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, _ *http.Request, end func(), err error) {
 	c := http.NewResponseController(w)
 	if err := c.SetReadDeadline(time.Time{}); err != nil { // it would end the call, too, when nothing is read any more
-		return w, r, err
+		return w, r, nil, err
 	}
-	out := *r
-	out.Body = &patientBody{r.Body, s, c}
-	return &patientWriter{w, s, c}, &out, nil
+	out, body := *r, &patientBody{ReadCloser: r.Body, s: s, c: c}
+	out.Body = body
+	return &patientWriter{w, s, c}, &out, body.end, nil
 }
 
 // A patientBody is the body of a request that may take long. When the server drains, what is being read ends: the call
-// could not end before.
+// could not end before. Who reads may still do so when the call has ended; the connection has forgotten it then, and must not
+// be touched.
 type patientBody struct {
 	io.ReadCloser
 	s *Server
 	c *http.ResponseController
+
+	mu    sync.Mutex
+	ended bool
 }
 
 // Read implements io.Reader.
 func (b *patientBody) Read(p []byte) (n int, err error) {
-	if err := b.c.SetReadDeadline(time.Now().Add(b.s.cfg.ReadTimeout)); err != nil {
+	if err := b.deadline(time.Now().Add(b.s.cfg.ReadTimeout)); err != nil {
 		return 0, err
 	}
-	release := context.AfterFunc(b.s.draining, func() { _ = b.c.SetReadDeadline(time.Unix(1, 0)) }) // the read then says so
+	release := context.AfterFunc(b.s.draining, func() { _ = b.deadline(time.Unix(1, 0)) }) // the read then says so
 	n, err = b.ReadCloser.Read(p)
 	if release() {
-		err = cmp.Or(err, b.c.SetReadDeadline(time.Time{}))
+		err = cmp.Or(err, b.deadline(time.Time{}))
 	}
 	return n, err
+}
+
+// deadline sets when a read ends.
+func (b *patientBody) deadline(at time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return http.ErrBodyReadAfterClose
+	}
+	return b.c.SetReadDeadline(at)
+}
+
+// end is called when the call has ended.
+func (b *patientBody) end() {
+	b.mu.Lock()
+	b.ended = true
+	b.mu.Unlock()
 }
 
 type patientWriter struct {
@@ -238,10 +260,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(err)
 		return
 	}
-	if w, r, err = s.patient(w, r); err != nil {
+	w, r, end, err := s.patient(w, r)
+	if err != nil {
 		refuse(err)
 		return
 	}
+	defer end()
 	begun := false
 	err = s.watchDecisions(r.Context(), request, func(m *allotv1.WatchDecisionsResponse) error {
 		line, err := protojson.Marshal(m)

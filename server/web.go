@@ -110,11 +110,13 @@ func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Hand
 		}
 		defer s.gate.leave()
 		if stream {
-			var err error
-			if w, r, err = s.patient(w, r); err != nil {
+			patient, request, end, err := s.patient(w, r)
+			if err != nil {
 				refuse(w, r, err)
 				return
 			}
+			defer end()
+			w, r = patient, request
 		}
 		next.ServeHTTP(w, r)
 	})
