@@ -77,25 +77,7 @@ type Allocator struct {
 // NewAllocator serves a world. store keeps the ledger; nil keeps it in memory. The store stays the caller's, who closes it
 // after the allocator.
 func NewAllocator(world *enginetest.World, store *durable.Store) (*Allocator, error) {
-	source := *world.Source
-	for sku, id := range world.Snapshot.SKUs.IDs {
-		for w := range world.Snapshot.Warehouses {
-			if world.Stock.Available[sku*world.Stock.Stride+w] > 0 { // as stocked as the world, and never sold out
-				source.Stock = append(source.Stock, network.StockRow{
-					Warehouse: world.Snapshot.Warehouses[w].ID, SKU: id, OnHand: 100_000_000,
-				})
-			}
-		}
-	}
-	s, err := server.New(server.Config{
-		Load: func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) {
-			snap, err := network.Compile(&source, prev)
-			return snap, &network.Stock{Rows: source.Stock}, err
-		},
-		Store: store,
-		Now:   func() time.Time { return time.Unix(int64(enginetest.Start), 0) },
-		Log:   slog.New(slog.DiscardHandler),
-	})
+	s, err := server.New(ServiceConfig(world, store))
 	if err != nil {
 		return nil, err
 	}
@@ -114,11 +96,50 @@ func NewAllocator(world *enginetest.World, store *durable.Store) (*Allocator, er
 	}}, nil
 }
 
+// ServiceConfig configures a server of a world with stock that never runs out. store is as that of NewAllocator.
+func ServiceConfig(world *enginetest.World, store *durable.Store) server.Config {
+	source := *world.Source
+	for sku, id := range world.Snapshot.SKUs.IDs {
+		for w := range world.Snapshot.Warehouses {
+			if world.Stock.Available[sku*world.Stock.Stride+w] > 0 { // as stocked as the world, and never sold out
+				source.Stock = append(source.Stock, network.StockRow{
+					Warehouse: world.Snapshot.Warehouses[w].ID, SKU: id, OnHand: 100_000_000,
+				})
+			}
+		}
+	}
+	return server.Config{
+		Load: func(prev *network.Rows) (*network.Snapshot, *network.Stock, error) {
+			snap, err := network.Compile(&source, prev)
+			return snap, &network.Stock{Rows: source.Stock}, err
+		},
+		Store: store,
+		Now:   func() time.Time { return time.Unix(int64(enginetest.Start), 0) },
+		Log:   slog.New(slog.DiscardHandler),
+	}
+}
+
 // Close ends the server.
 func (a *Allocator) Close() error { return a.stop() }
 
 // Caller returns a caller of Allocate with the given orders, one after the other, each with a request id of its own.
 func (a *Allocator) Caller(orders []*allotv1.Order) (*Caller, error) {
+	return AllocateCaller(a.conn, &a.next, orders)
+}
+
+// AllocateCaller returns a caller of Allocate over a connection that Connect made. next numbers the requests, whoever sends them.
+func AllocateCaller(conn *grpc.ClientConn, next *atomic.Int64, orders []*allotv1.Order) (*Caller, error) {
+	encoded, err := encodedOrders(orders)
+	if err != nil {
+		return nil, err
+	}
+	return &Caller{conn: conn, method: allotv1.AllocationService_Allocate_FullMethodName, next: func(b []byte) []byte {
+		return appendRequest(b, next.Add(1), encoded)
+	}}, nil
+}
+
+// encodedOrders returns AllocateRequests without request ids.
+func encodedOrders(orders []*allotv1.Order) ([][]byte, error) {
 	encoded := make([][]byte, len(orders))
 	for i, o := range orders {
 		raw, err := proto.Marshal(&allotv1.AllocateRequest{Order: o})
@@ -127,12 +148,14 @@ func (a *Allocator) Caller(orders []*allotv1.Order) (*Caller, error) {
 		}
 		encoded[i] = raw
 	}
-	return &Caller{conn: a.conn, method: allotv1.AllocationService_Allocate_FullMethodName, next: func(b []byte) []byte {
-		i := a.next.Add(1)
-		b = protowire.AppendTag(b, 1, protowire.BytesType)
-		b = protowire.AppendString(b, fmt.Sprintf("request-%08d", i))
-		return append(b, encoded[int(i)%len(encoded)]...)
-	}}, nil
+	return encoded, nil
+}
+
+// appendRequest appends the i-th AllocateRequest.
+func appendRequest(b []byte, i int64, encoded [][]byte) []byte {
+	b = protowire.AppendTag(b, 1, protowire.BytesType)
+	b = protowire.AppendString(b, fmt.Sprintf("request-%08d", i))
+	return append(b, encoded[int(i)%len(encoded)]...)
 }
 
 // Sizes makes calls of Allocate one by one, checks that nearly all are granted a hold, and returns the average sizes of
@@ -169,10 +192,23 @@ type Echo struct {
 
 // NewEcho serves an echo and calls it with requests and answers of the given sizes in bytes.
 func NewEcho(request, response int) (*Echo, error) {
-	answer := wrapperspb.Bytes(sized(response))
 	g := grpc.NewServer()
+	registerEcho(g, "bench.Echo", response)
+	l, conn, err := loopback()
+	if err != nil {
+		return nil, err
+	}
+	go func() { _ = g.Serve(l) }() // ends with Stop
+	e := &Echo{server: g}
+	e.Caller = *EchoCaller(conn, request)
+	return e, nil
+}
+
+// registerEcho registers the service of the echo.
+func registerEcho(g *grpc.Server, name string, response int) {
+	answer := wrapperspb.Bytes(sized(response))
 	g.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "bench.Echo",
+		ServiceName: name,
 		HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{
 			MethodName: "Echo",
@@ -185,18 +221,12 @@ func NewEcho(request, response int) (*Echo, error) {
 			},
 		}},
 	}, struct{}{})
-	payload, err := proto.Marshal(wrapperspb.Bytes(sized(request)))
-	if err != nil {
-		return nil, err
-	}
-	l, conn, err := loopback()
-	if err != nil {
-		return nil, err
-	}
-	go func() { _ = g.Serve(l) }() // ends with Stop
-	e := &Echo{server: g}
-	e.Caller = Caller{conn: conn, method: "/bench.Echo/Echo", next: func(b []byte) []byte { return append(b, payload...) }}
-	return e, nil
+}
+
+// EchoCaller returns a caller of an echo over a connection that Connect made, with requests of so many bytes.
+func EchoCaller(conn *grpc.ClientConn, request int) *Caller {
+	payload := sizedMessage(request)
+	return &Caller{conn: conn, method: "/bench.Echo/Echo", next: func(b []byte) []byte { return append(b, payload...) }}
 }
 
 // Close ends the server.
@@ -213,6 +243,15 @@ func sized(n int) []byte {
 			return make([]byte, content)
 		}
 	}
+}
+
+// sizedMessage returns a BytesValue that takes so many bytes, on the wire.
+func sizedMessage(n int) []byte {
+	raw, err := proto.Marshal(wrapperspb.Bytes(sized(n)))
+	if err != nil {
+		panic("bench: " + err.Error()) // there is no text in it
+	}
+	return raw
 }
 
 // A RawCodec sends and receives *[]byte as they are. It is the codec of all callers, who share the machine with the
@@ -239,6 +278,7 @@ func (RawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 type Window struct {
 	Rate    float64 // calls a second that were answered
 	CPU     float64 // microseconds of processor time an answer, of client and server
+	Answers int64   // that were counted
 	Aborted float64 // share of calls that ended in ABORTED, to be tried again; they are no answers
 }
 
@@ -254,7 +294,7 @@ func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 		wg.Go(func() {
 			n := int64(0)
 			var answer []byte
-			for time.Now().Before(deadline) {
+			for first := true; first || time.Now().Before(deadline); first = false {
 				request := c.next(nil) // grpc-go may still be sending the last one
 				err := c.conn.Invoke(ctx, c.method, &request, &answer)
 				switch {
@@ -277,7 +317,7 @@ func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 	n := float64(calls.Load())
 	return Window{
 		Rate: n / time.Since(began).Seconds(), CPU: float64((cputime.Process() - spent).Microseconds()) / n,
-		Aborted: float64(aborted.Load()) / (n + float64(aborted.Load())),
+		Answers: calls.Load(), Aborted: float64(aborted.Load()) / (n + float64(aborted.Load())),
 	}, nil
 }
 
@@ -287,10 +327,15 @@ func loopback() (net.Listener, *grpc.ClientConn, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(RawCodec{})))
+	conn, err := Connect(l.Addr().String())
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
 	return l, conn, nil
+}
+
+// Connect connects to a service whose messages are sent and received as they are, by RawCodec.
+func Connect(address string) (*grpc.ClientConn, error) {
+	return grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(RawCodec{}), grpc.MaxCallRecvMsgSize(1<<28)))
 }

@@ -106,6 +106,25 @@ func (l *Ledger) Allocate(a *Allocation) (Hold, error) {
 	return h, l.done(err)
 }
 
+// Begin is Allocate, or Decline where the allocation is refused, without waiting: what it returns, also an error, may be told
+// only after Wait with the sequence that it returns. Many allocations are so kept with one wait.
+func (l *Ledger) Begin(a *Allocation) (h Hold, sequence uint64, err error) {
+	r, err := newRecord(a)
+	if err != nil {
+		return Hold{}, 0, err
+	}
+	l.mu.Lock()
+	h, err = l.state.grant(a, r)
+	l.publish()
+	sequence = l.state.sequence
+	l.mu.Unlock()
+	return h, sequence, err
+}
+
+// Wait returns when the event with a number and all before it are kept for good, or the error why nobody knows whether they
+// are. 0 is kept.
+func (l *Ledger) Wait(sequence uint64) error { return l.wait(sequence) }
+
 // AllocateAll is State.AllocateAll. The command holds the mutex for 1 to 2 µs an allocation.
 func (l *Ledger) AllocateAll(batch []*Allocation) ([]Hold, error) {
 	records, err := newRecords(batch)

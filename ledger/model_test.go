@@ -628,7 +628,7 @@ func dump(s *State) string {
 	fmt.Fprintln(&b, s.requests.len(), strings.Join(requests, "\n"))
 	receipts := slices.Clone(s.receipts.items)
 	slices.SortFunc(receipts, comparePlanned)
-	fmt.Fprintln(&b, "inbound", receipts, "pending", len(s.expiry.records))
+	fmt.Fprintln(&b, "inbound", receipts, "pending", len(s.expiry.items))
 	for e := range s.ended.all() {
 		fmt.Fprintln(&b, "ended", *e)
 	}

@@ -9,41 +9,48 @@ import (
 )
 
 // An expiryHeap orders pending holds by when they expire, then by id. Records know their place, so that a hold that is
-// confirmed or released leaves at once and the heap is never larger than the pending holds.
-type expiryHeap struct{ records []*record }
+// confirmed or released leaves at once and the heap is never larger than the pending holds. The keys lie in the heap, since a
+// look at a record that was granted long ago waits for memory.
+type expiryHeap struct{ items []expiring }
+
+type expiring struct {
+	at     units.Instant
+	id     HoldID
+	record *record
+}
 
 func (h *expiryHeap) first() *record {
-	if len(h.records) == 0 {
+	if len(h.items) == 0 {
 		return nil
 	}
-	return h.records[0]
+	return h.items[0].record
 }
 
 func (h *expiryHeap) less(i, j int) bool {
-	a, b := h.records[i], h.records[j]
-	return a.Expires < b.Expires || a.Expires == b.Expires && a.ID < b.ID
+	a, b := &h.items[i], &h.items[j]
+	return a.at < b.at || a.at == b.at && a.id < b.id
 }
 
 func (h *expiryHeap) swap(i, j int) {
-	h.records[i], h.records[j] = h.records[j], h.records[i]
-	h.records[i].heap, h.records[j].heap = int32(i), int32(j)
+	h.items[i], h.items[j] = h.items[j], h.items[i]
+	h.items[i].record.heap, h.items[j].record.heap = int32(i), int32(j)
 }
 
 func (h *expiryHeap) push(r *record) {
-	r.heap = int32(len(h.records))
-	h.records = append(h.records, r)
+	r.heap = int32(len(h.items))
+	h.items = append(h.items, expiring{r.Expires, r.ID, r})
 	h.up(int(r.heap))
 }
 
 // remove takes r out; it does nothing when r is not in the heap.
 func (h *expiryHeap) remove(r *record) {
-	i, last := int(r.heap), len(h.records)-1
+	i, last := int(r.heap), len(h.items)-1
 	if i < 0 {
 		return
 	}
 	h.swap(i, last)
-	h.records[last] = nil
-	h.records = h.records[:last]
+	h.items[last] = expiring{}
+	h.items = h.items[:last]
 	r.heap = -1
 	if i < last {
 		h.down(i)
@@ -65,10 +72,10 @@ func (h *expiryHeap) up(i int) {
 func (h *expiryHeap) down(i int) {
 	for {
 		child := 2*i + 1
-		if child >= len(h.records) {
+		if child >= len(h.items) {
 			return
 		}
-		if child+1 < len(h.records) && h.less(child+1, child) {
+		if child+1 < len(h.items) && h.less(child+1, child) {
 			child++
 		}
 		if !h.less(child, i) {

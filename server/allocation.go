@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -96,6 +95,11 @@ func (s *Server) begin(request orderRequest) (n *served, d *desk, now units.Inst
 func (s *Server) allocate(ctx context.Context, request *allotv1.AllocateRequest) (answer, error) {
 	n, d, now := s.begin(request)
 	defer n.give(d)
+	return s.allocateAt(ctx, n, d, request, now)
+}
+
+// allocateAt is allocate at a desk that has looked.
+func (s *Server) allocateAt(ctx context.Context, n *served, d *desk, request *allotv1.AllocateRequest, now units.Instant) (answer, error) {
 	if err := n.read(d, request, soundRequestID(request.GetRequestId()) && soundOrder(request.GetOrder()), now); err != nil {
 		return answer{}, err
 	}
@@ -107,9 +111,17 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
+	return s.allocatePlainAt(ctx, n, d, wire, now)
+}
+
+// allocatePlainAt is allocatePlain at a desk.
+func (s *Server) allocatePlainAt(ctx context.Context, n *served, d *desk, wire string, now units.Instant) (a answer, ok bool, err error) {
 	id, ok := readPlain(wire, &d.order)
 	if !ok {
 		return answer{}, false, nil
+	}
+	if d.group != nil { // the ledger keeps them, and the message need not stay for it
+		id, d.order.ID = d.group.text(id), d.group.text(d.order.ID)
 	}
 	d.plain = false
 	d.look(n, s.ledger, now)
@@ -128,8 +140,9 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
 		}
 		if d.still() { // else nobody could say what it was decided on
-			d.body = appendDecision(d.body[:0], n.snap, &d.decision, told{prices: d.priced.version()})
-			c.Basis, c.Answer = d.basis(n, now), bytes.Clone(d.body)
+			room := d.room()
+			body := appendDecision(room, n.snap, &d.decision, told{prices: d.priced.version()})
+			c.Basis, c.Answer = d.basis(n, now), d.keep(body, len(room))
 			h, err := s.hold(d)
 			switch {
 			case err == nil: // to us, or to the same request before
@@ -167,13 +180,22 @@ func (n *served) decide(d *desk, now units.Instant, budget time.Duration) error 
 	return n.engine.Decide(&d.stock, &d.order, now, d.scratch, decision)
 }
 
-// hold claims what the decision takes, or lets the ledger remember that it takes nothing.
+// hold claims what the decision takes, or lets the ledger remember that it takes nothing. In a group nobody waits until it is
+// kept: that is for whoever sends the group's answers.
 func (s *Server) hold(d *desk) (ledger.Hold, error) {
-	if d.decision.Outcome != engine.Planned {
-		return s.ledger.Decline(&d.claims)
+	c := &d.claims
+	if c.Refused = d.decision.Outcome != engine.Planned; !c.Refused {
+		claims.Of(c, &d.decision)
 	}
-	claims.Of(&d.claims, &d.decision)
-	return s.ledger.Allocate(&d.claims)
+	h, sequence, err := s.ledger.Begin(c)
+	if d.group != nil {
+		d.group.kept = max(d.group.kept, sequence)
+		return h, err
+	}
+	if lost := s.ledger.Wait(sequence); lost != nil {
+		return ledger.Hold{}, lost
+	}
+	return h, err
 }
 
 // answered returns what a request was answered before, or else an error.

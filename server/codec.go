@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/faults"
 )
 
@@ -177,6 +178,9 @@ func newGRPCCodec() grpcCodec { return grpcCodec{encoding.GetCodecV2("proto")} }
 
 // Marshal implements encoding.CodecV2.
 func (c grpcCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if groups, ok := v.(answeredGroups); ok {
+		return groups.buffers(), nil
+	}
 	a, ok := v.(*answer)
 	if !ok {
 		return c.CodecV2.Marshal(v)
@@ -193,6 +197,15 @@ func (c grpcCodec) Unmarshal(data mem.BufferSlice, v any) error {
 		buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 		defer buf.Free()
 		r.wire = string(buf.ReadOnlyData())
+		return nil
+	}
+	if r, ok := v.(*wireStreamRequest); ok {
+		var whole strings.Builder
+		whole.Grow(data.Len())
+		for _, part := range data {
+			whole.Write(part.ReadOnlyData())
+		}
+		r.wire = whole.String()
 		return nil
 	}
 	err := c.CodecV2.Unmarshal(data, v)
@@ -244,6 +257,9 @@ func (c connectCodec) Unmarshal(data []byte, v any) error {
 		return fmt.Errorf("server: %T is no protobuf message", v)
 	}
 	err := c.decode(data, m)
+	if stream, ok := m.(*allotv1.AllocateStreamRequest); ok && err != nil && c.name == "proto" && decodeItems(data, stream) {
+		return nil // what is wrong with a request is told in its answer
+	}
 	if err != nil && ours(m) {
 		mark(m, c.explain(err, data, m))
 		return nil

@@ -58,7 +58,10 @@ type Config struct {
 	MaxStreams  uint32 // calls at once on one HTTP/2 connection, more wait at the client; default 1,000
 	MaxBatch    int    // orders of one AllocateBatch; default 5,000
 	MaxBatches  int    // batches decided at once, others are refused; default 2
-	MaxAttempts int    // times one Allocate scores an order whose stock others move meanwhile; default 32
+	// StreamWindow is how many orders of one AllocateStream are read and not answered yet, before no more is read of it; the last
+	// message read may go beyond. Default 1,000.
+	StreamWindow int
+	MaxAttempts  int // times one Allocate scores an order whose stock others move meanwhile; default 32
 
 	// DecideBudget bounds the time in which Allocate looks for the best plan: the best one so far is the answer, marked as stopped.
 	// Whether there is a plan, whole and in time, is found out however long it takes. A decision that was stopped depends on how
@@ -115,6 +118,7 @@ func (c Config) withDefaults() (Config, error) {
 	def(&fl, "MaxHeader", &c.MaxHeader, 16<<10)
 	def(&fl, "MaxInFlight", &c.MaxInFlight, 4096)
 	def(&fl, "MaxStreams", &c.MaxStreams, 1000)
+	def(&fl, "StreamWindow", &c.StreamWindow, 1000)
 	def(&fl, "MaxAttempts", &c.MaxAttempts, 32) // on one SKU that everyone wants every second may be in vain
 	def(&fl, "MaxBatch", &c.MaxBatch, 5000)
 	def(&fl, "MaxBatches", &c.MaxBatches, 2)

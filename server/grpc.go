@@ -58,7 +58,11 @@ func (s *Server) guarded(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 	out.Streams = slices.Clone(desc.Streams)
 	for i := range out.Streams {
 		st := &out.Streams[i]
-		st.Handler = s.guardStream("/"+desc.ServiceName+"/"+st.StreamName, st.Handler)
+		name := "/" + desc.ServiceName + "/" + st.StreamName
+		if name == allotv1.AllocationService_AllocateStream_FullMethodName {
+			st.Handler = allocateStreamOnWire
+		}
+		st.Handler = s.guardStream(name, st.Handler)
 	}
 	return &out
 }

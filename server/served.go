@@ -56,7 +56,7 @@ func (n *served) close() {
 func (n *served) take() *desk { return n.desks.Get().(*desk) }
 
 func (n *served) give(d *desk) {
-	d.priced, d.stock.Prices = nil, nil // so that they can be let go of
+	d.priced, d.stock.Prices, d.group = nil, nil, nil // so that they can be let go of
 	n.desks.Put(d)
 }
 
@@ -76,6 +76,7 @@ type desk struct {
 	claims   ledger.Allocation
 	question []byte
 	body     []byte
+	group    *group // that the order is one of; nil where it is by itself
 }
 
 func newDesk(e *engine.Engine) *desk {

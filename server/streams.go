@@ -38,7 +38,7 @@ func (s *Server) WatchStock(request *allotv1.WatchStockRequest, stream grpc.Serv
 
 // AllocateStream implements allotv1.AllocationServiceServer.
 func (s *Server) AllocateStream(stream grpc.BidiStreamingServer[allotv1.AllocateStreamRequest, allotv1.AllocateStreamResponse]) error {
-	return s.allocateStream(stream.Context(), stream.Recv, stream.Send)
+	return s.allocateMessages(stream.Context(), stream.Recv, stream.Send)
 }
 
 // ImportStock implements allotv1.InventoryServiceServer.
@@ -73,7 +73,7 @@ func (s webInventory) WatchStock(ctx context.Context, request *allotv1.WatchStoc
 
 // AllocateStream implements allotv1connect.AllocationServiceHandler.
 func (s webAllocation) AllocateStream(ctx context.Context, stream *connect.BidiStream[allotv1.AllocateStreamRequest, allotv1.AllocateStreamResponse]) error {
-	return s.allocateStream(ctx, stream.Receive, stream.Send)
+	return s.allocateMessages(ctx, stream.Receive, stream.Send)
 }
 
 // ImportStock implements allotv1connect.InventoryServiceHandler.
@@ -126,7 +126,10 @@ func (s unmarkedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err // grpc-go has told the caller
 	}
-	return marked(m.(proto.Message))
+	if m, ok := m.(proto.Message); ok { // else the handler decodes it
+		return marked(m)
+	}
+	return nil
 }
 
 // An interceptor gives calls of the second port what guard gives those of the first.

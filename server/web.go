@@ -84,6 +84,7 @@ var serviceNames = []string{
 
 // streams are the procedures that may go on for long, and whose requests may be of any length: their messages are bounded.
 var streams = map[string]bool{
+	allotv1connect.AllocationServiceAllocateStreamProcedure: true,
 	allotv1connect.AllocationServiceWatchDecisionsProcedure: true,
 	allotv1connect.InventoryServiceWatchStockProcedure:      true,
 	allotv1connect.InventoryServiceImportStockProcedure:     true,

@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
-	if inMemory(*dir) {
+	if bench.InMemory(*dir) {
 		return fmt.Errorf("--dir: %s is in memory, where syncing costs nothing; name a directory on a disk", *dir)
 	}
 	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *rounds}

@@ -11,9 +11,3 @@ func fdatasync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
 // forget lets the system drop what it keeps of a file in memory, as far as it likes to.
 func forget(f *os.File) error { return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }
-
-// inMemory reports whether a directory is on a file system that forgets.
-func inMemory(dir string) bool {
-	var s unix.Statfs_t
-	return unix.Statfs(dir, &s) == nil && (s.Type == unix.TMPFS_MAGIC || s.Type == unix.RAMFS_MAGIC)
-}

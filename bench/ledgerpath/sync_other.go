@@ -9,6 +9,3 @@ func fdatasync(f *os.File) error { return f.Sync() }
 
 // forget does nothing.
 func forget(*os.File) error { return nil }
-
-// inMemory cannot tell.
-func inMemory(string) bool { return false }
