@@ -253,7 +253,7 @@ func TestStopped(t *testing.T) {
 			t.Fatalf("result %v, error %v", r, err)
 		}
 		balanced(t, r)
-		if r.WarmUp != 200*time.Millisecond || r.Duration != 2250*time.Millisecond {
+		if r.WarmUp != 200*time.Millisecond || r.Duration < 2250*time.Millisecond || r.Duration > 2250*time.Millisecond+most {
 			t.Errorf("it says that it ran for %v after %v", r.Duration, r.WarmUp)
 		}
 		if all := r.Operations[0]; all.Answered == 0 || all.Unsent == 0 || all.Codes["CANCELLED"] <= all.Unsent {
