@@ -8,11 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/durable"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -38,6 +41,13 @@ type Config struct {
 
 	Now func() time.Time // time source; default time.Now
 	Log *slog.Logger     // what happens at the edges; default slog.Default()
+
+	// Metrics count and time what the server does. Default none, at no cost. A Set is for one server.
+	Metrics *metrics.Set
+	// Tracer makes spans of calls and of the stages of decisions. Default none, at no cost.
+	Tracer trace.TracerProvider
+	// Admin is told when the server takes calls and when it no longer does, and closed when Serve returns. Default none.
+	Admin *Admin
 
 	Engine engine.Options // of the engine that is made for every network; it has its own defaults
 	Ledger ledger.Config  // of the stock and the holds, where there is no Store; it has its own defaults

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/server/metrics"
 )
 
 // newGRPC returns the server of the first port.
@@ -63,7 +64,10 @@ func (s *Server) guarded(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 }
 
 func (s *Server) guard(name string, handle method) method {
+	number := s.cfg.Metrics.Method(name)
 	return func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (answer any, err error) {
+		ctx, seen := s.arrived(ctx, metrics.GRPC, number, name)
+		defer func() { seen.end(err) }()
 		if err := s.gate.enter(); err != nil {
 			return nil, statusOf(err).Err()
 		}

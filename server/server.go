@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -41,6 +42,7 @@ type Server struct {
 	draining    context.Context // ends when streams must
 	drained     context.CancelFunc
 	simulations *simulations
+	tracer      trace.Tracer                        // nil for none
 	decided     func()                              // for tests: called between deciding a batch and holding its stock; may be nil
 	replayed    func(ctx context.Context, done int) // for tests: called when so many orders of a simulation are replayed; may be nil
 }
@@ -71,6 +73,7 @@ func New(cfg Config) (*Server, error) {
 		s.network.Load().close()
 		return nil, err
 	}
+	s.watched()
 	return s, nil
 }
 
@@ -108,7 +111,8 @@ func (s *Server) Serve(ctx context.Context, rpc, web net.Listener) error {
 	defer background.Wait()
 	defer stop()
 
-	s.cfg.Log.Info("serving", "grpc", rpc.Addr().String(), "http", address(web), "network", s.network.Load().snap.Version)
+	defer s.cfg.Admin.serve(s)()
+	s.cfg.Log.Info("serving", "grpc", rpc.Addr().String(), "http", address(web), "admin", s.cfg.Admin.address(), "network", s.network.Load().snap.Version)
 	select {
 	case err := <-ended:
 		g.Stop()

@@ -20,6 +20,7 @@ import (
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/api/allot/v1/allotv1connect"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/server/metrics"
 )
 
 // The two ports have different types for streams. The methods of Server are grpc-go's; these are connectrpc's.
@@ -89,7 +90,11 @@ func (s webInventory) ImportStock(ctx context.Context, stream *connect.ClientStr
 
 // guardStream is guard for streams.
 func (s *Server) guardStream(name string, handle grpc.StreamHandler) grpc.StreamHandler {
+	number := s.cfg.Metrics.Method(name)
 	return func(srv any, stream grpc.ServerStream) (err error) {
+		ctx, seen := s.arrived(stream.Context(), metrics.GRPC, number, name)
+		seen.stream = true
+		defer func() { seen.end(err) }()
 		if err := s.gate.enter(); err != nil {
 			return statusOf(err).Err()
 		}
@@ -102,12 +107,18 @@ func (s *Server) guardStream(name string, handle grpc.StreamHandler) grpc.Stream
 				err = s.outward(name, err).Err()
 			}
 		}()
-		return handle(srv, unmarkedStream{stream})
+		return handle(srv, unmarkedStream{stream, ctx})
 	}
 }
 
 // An unmarkedStream refuses messages which the codec has marked.
-type unmarkedStream struct{ grpc.ServerStream }
+type unmarkedStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s unmarkedStream) Context() context.Context { return s.ctx }
 
 // RecvMsg implements grpc.ServerStream.
 func (s unmarkedStream) RecvMsg(m any) error {
@@ -132,6 +143,9 @@ func (interceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect
 func (i interceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) (err error) {
 		name := conn.Spec().Procedure
+		ctx, seen := i.s.arrivedWeb(ctx, name, conn.RequestHeader())
+		seen.stream = true
+		defer func() { seen.end(err) }()
 		defer func() {
 			if p := recover(); p != nil {
 				err = i.s.panicked(name, p)
@@ -220,7 +234,11 @@ func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // events answers WatchDecisions to plain HTTP: GET /v1/events?after=N&type=T, one event in JSON a line. Once it has begun,
 // an error only ends it; the caller asks again after the last sequence it has.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	ctx, seen := s.arrivedWeb(r.Context(), metrics.Events, r.Header)
+	seen.stream = true
+	r = r.WithContext(ctx)
 	refuse := func(err error) {
+		seen.end(statusOf(err).Err())
 		if werr := connect.NewErrorWriter().Write(w, r, connectError(s.outward("/v1/events", err))); werr != nil {
 			s.cfg.Log.Debug("refusal not delivered", "error", werr)
 		}
@@ -255,7 +273,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return http.NewResponseController(w).Flush()
 	})
 	if begun {
-		s.outward("/v1/events", err) // which logs what is a defect
+		seen.end(s.outward("/v1/events", err).Err()) // which logs what is a defect
 		return
 	}
 	refuse(err)

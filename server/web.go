@@ -17,6 +17,7 @@ import (
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/api/allot/v1/allotv1connect"
+	"github.com/allot-engine/allot/server/metrics"
 )
 
 // newWeb returns the server of the second port.
@@ -92,6 +93,7 @@ var streams = map[string]bool{
 // admit counts a request as in flight and refuses one that says it is too large, before anything is read of it.
 func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Handler {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		s.cfg.Metrics.Call(metrics.HTTP, s.cfg.Metrics.Method(r.URL.Path), statusOf(err).Code(), -1)
 		if werr := errors.Write(w, r, connectError(statusOf(err))); werr != nil {
 			s.cfg.Log.Debug("refusal not delivered", "error", werr)
 		}
@@ -126,6 +128,8 @@ const framing = 5
 func (s *Server) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (answer connect.AnyResponse, err error) {
 		name := request.Spec().Procedure
+		ctx, seen := s.arrivedWeb(ctx, name, request.Header())
+		defer func() { seen.end(err) }()
 		defer func() {
 			if p := recover(); p != nil {
 				answer, err = nil, s.panicked(name, p)

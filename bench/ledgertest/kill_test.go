@@ -55,7 +55,7 @@ func start(program, network, data string) (p *process, await func() error, err e
 	p = &process{errors: &strings.Builder{}}
 	// No context: what ends it is kill. A snapshot every few thousand events, so that some are cut off; nothing is trimmed, so
 	// that the journal tells everything.
-	p.cmd = exec.Command(program, "serve", network, "--data", data, "--grpc", "127.0.0.1:0", "--http", "none",
+	p.cmd = exec.Command(program, "serve", network, "--data", data, "--grpc", "127.0.0.1:0", "--http", "none", "--admin", "none",
 		"--log-level", "warn", "--snapshot-every", "3000", "--keep-snapshots", "0")
 	p.cmd.Stderr = p.errors
 	out, err := p.cmd.StdoutPipe()

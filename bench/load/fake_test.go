@@ -22,9 +22,9 @@ import (
 
 // A fake is a server without a network between. It answers by the clock of the bubble it is called in.
 type fake struct {
-	takes  time.Duration                                  // to answer a call
-	places chan struct{}                                  // calls that are answered at once; nil: any number
-	stall  func(at time.Duration) (until time.Duration)   // until when what comes at a time is not begun; nil: no stall
+	takes  time.Duration                                       // to answer a call
+	places chan struct{}                                       // calls that are answered at once; nil: any number
+	stall  func(at time.Duration) (until time.Duration)        // until when what comes at a time is not begun; nil: no stall
 	answer func(r *allotv1.AllocateRequest) (codes.Code, bool) // code and whether it is granted; nil: all are
 	start  time.Time
 
@@ -32,7 +32,9 @@ type fake struct {
 	requests map[string][]string // methods by request id, or by order id of a quote
 }
 
-func newFake() *fake { return &fake{takes: time.Millisecond, start: time.Now(), requests: map[string][]string{}} }
+func newFake() *fake {
+	return &fake{takes: time.Millisecond, start: time.Now(), requests: map[string][]string{}}
+}
 
 func (f *fake) note(method, id string) {
 	f.mu.Lock()
@@ -334,4 +336,3 @@ func balanced(t *testing.T, r *Result) {
 		t.Errorf("in the seconds %d were intended, and something became of %d", course.Intended, course.Answered)
 	}
 }
-

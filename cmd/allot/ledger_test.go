@@ -162,7 +162,7 @@ func TestLedgerInterrupted(t *testing.T) {
 	for _, args := range [][]string{
 		{"ledger", "verify", dir}, {"ledger", "dump", dir, "-o", filepath.Join(out, "dump.jsonl")}, {"ledger", "replay", dir, "--all"},
 		{"ledger", "export", dir, "--out", filepath.Join(out, "tables")}, {"ledger", "restore", "-", "--data", filepath.Join(out, "new")},
-		{"serve", "testdata/network", "--grpc", "127.0.0.1:0", "--http", "none", "--log-format", "none", "--data", dir},
+		{"serve", "testdata/network", "--grpc", "127.0.0.1:0", "--http", "none", "--admin", "none", "--log-format", "none", "--data", dir},
 	} {
 		var stdout, stderr bytes.Buffer
 		on := &terminal{in: strings.NewReader(dump), out: bufio.NewWriter(&stdout), err: &stderr, now: func() time.Time { return wednesday }}

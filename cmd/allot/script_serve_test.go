@@ -43,7 +43,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	r := &running{ended: make(chan struct{})}
 	path, err := exec.LookPath("allot") // which testscript.Main put there
 	ts.Check(err)
-	r.cmd = exec.Command(path, append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args[1:]...)...)
+	r.cmd = exec.Command(path, append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args[1:]...)...)
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stderr = ts.MkAbs("."), environment(ts), &r.errs
 	out, err := r.cmd.StdoutPipe()
 	ts.Check(err)

@@ -50,6 +50,7 @@ type serveFlags struct {
 	prices      pricesFlags
 	simulations serveSimulations
 	clock       clockFlags
+	admin       serveAdmin
 }
 
 func newServe(t *terminal) *cobra.Command {
@@ -75,6 +76,9 @@ warehouses with a capacity, by what they will be worth to the orders that are fo
 started. Decisions weigh the prices beside what is paid and leave the last units of a place to those who will need them most;
 they refuse nothing for a price. --prices-share keeps that work to a part of one processor. Where it fails, the log says so and
 the prices before stay in force. "allot forecast fit" makes forecasts, "allot prices show" shows prices.
+
+A third port, --admin, is for who runs the server: metrics for Prometheus at /metrics, profiles at /debug/pprof, /healthz while the
+process lives and /readyz while it takes calls; docs/metrics.md has them all. Keep it from callers.
 
 SimulationService replays orders on this network or on another, beside live decisions and without touching them: orders that the
 request has, or a file of the directory --histories. What comes of it is kept in --simulations. All of this takes no
@@ -112,6 +116,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f := cmd.Flags()
 	f.StringVar(&fl.grpc, "grpc", defaultGRPC, "`ADDRESS` for gRPC")
 	f.StringVar(&fl.http, "http", defaultHTTP, "`ADDRESS` for JSON, Connect and gRPC-Web, or none")
+	fl.admin.add(cmd)
 	f.StringVar(&fl.data, "data", "", "keep stock and holds in the directory `DATADIR`; made when missing (default in memory)")
 	f.IntVar(&fl.snapshotEvery, "snapshot-every", 1_000_000, "with --data, make a snapshot every `N` events: fewer make a restart quicker")
 	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
@@ -184,6 +189,12 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		defer func() { _ = web.Close() }()
 	}
 
+	admin, err := fl.admin.open(ctx, &fl.cfg, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close() // Serve closes it; this is for what fails before
+
 	kept := "in memory, and forgotten when this server ends; --data DATADIR keeps it"
 	if fl.data != "" {
 		data, failed := openStore(ctx, t, fl, root.FS(), log)
@@ -239,6 +250,9 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 	list := []string{"gRPC", rpc.Addr().String() + "  (reflection is on: grpcurl -plaintext " + reachable(rpc) + " list)"}
 	if web != nil {
 		list = append(list, "HTTP", "http://"+reachable(web)+"  (JSON, Connect, gRPC-Web; /healthz)")
+	}
+	if admin != nil {
+		list = append(list, "admin", "http://"+admin.Addr().String()+"  (/metrics, /debug/pprof, /healthz, /readyz)")
 	}
 	pairs(t.out, "", list...)
 	if web != nil {

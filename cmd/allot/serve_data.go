@@ -36,6 +36,7 @@ func (fl *serveFlags) check(given func(flag string) bool) error {
 	fl.prices.check(given, &bad)
 	fl.simulations.check(given, &fl.cfg, &bad)
 	fl.clock.check(given, &fl.cfg.Ledger.Retention, &bad)
+	fl.admin.check(&bad)
 	if bad.Len() > 0 {
 		return misuse(bad.Err())
 	}
@@ -67,7 +68,7 @@ func openStore(ctx context.Context, t *terminal, fl *serveFlags, fsys fs.FS, log
 	if keep == 0 {
 		keep = -1 // everything
 	}
-	watched := watch(ctx, j, newProgress(t, false, "event"))
+	watched := watch(ctx, fl.cfg.Metrics.Journal(j), newProgress(t, false, "event"))
 	store, err := durable.Open(watched, durable.Options{
 		Network: name, Ledger: fl.cfg.Ledger, SnapshotEvery: fl.snapshotEvery, Keep: keep, Log: log, Failed: fatal.stop,
 	})

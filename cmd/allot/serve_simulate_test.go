@@ -70,7 +70,7 @@ func TestServeSimulationFlags(t *testing.T) {
 		{[]string{"--max-simulations", "0"}, exitUsage, "--max-simulations"},
 		{[]string{"--keep-simulation-bytes", "-1"}, exitUsage, "--keep-simulation-bytes"},
 	} {
-		code, _, errs := allot(t, wednesday, "", append([]string{"serve", "testdata/network", "--grpc", "127.0.0.1:0", "--http", "none"}, tt.args...)...)
+		code, _, errs := allot(t, wednesday, "", append([]string{"serve", "testdata/network", "--grpc", "127.0.0.1:0", "--http", "none", "--admin", "none"}, tt.args...)...)
 		if code != tt.code || !strings.Contains(errs, tt.says) {
 			t.Errorf("%v: code %d, %s", tt.args, code, errs)
 		}

@@ -74,7 +74,7 @@ func startServeOn(t *testing.T, on *terminal, args ...string) *serving {
 	on.in, on.out, on.err = strings.NewReader(""), bufio.NewWriter(write), &log
 	ended := make(chan int, 1)
 	go func() {
-		ended <- on.run(ctx, append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...))
+		ended <- on.run(ctx, append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...))
 		_ = write.Close()
 	}()
 	s := &serving{log: log.String, stop: func() (int, string) { cancel(); return <-ended, log.String() }}
@@ -223,7 +223,7 @@ func TestPortInUse(t *testing.T) {
 	s := startServe(t, wednesday, "testdata/network")
 	defer s.stop()
 	for _, args := range [][]string{{"--grpc", s.rpc, "--http", "none"}, {"--grpc", "127.0.0.1:0", "--http", s.web}} {
-		code, _, errs := allot(t, wednesday, "", append([]string{"serve", "testdata/network"}, args...)...)
+		code, _, errs := allot(t, wednesday, "", append([]string{"serve", "testdata/network", "--admin", "none"}, args...)...)
 		if code != exitFailed || !strings.Contains(errs, "address already in use; choose another address") {
 			t.Errorf("%v: code %d, %s", args, code, errs)
 		}

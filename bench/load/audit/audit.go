@@ -493,7 +493,7 @@ func (b *Book) passed(at uint32) time.Duration {
 	if at == 0 {
 		return 0
 	}
-	return time.Duration(float64(time.Since(b.began)-time.Duration(at-2)*time.Millisecond) * b.o.Speed)
+	return time.Duration(float64(time.Since(b.began)-(time.Duration(at)-2)*time.Millisecond) * b.o.Speed)
 }
 
 // forgettable tells whether the server need not remember a hold any more: it may have ended that long ago.

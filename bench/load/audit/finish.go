@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -174,7 +175,8 @@ func (b *Book) resolve(ctx context.Context, conn grpc.ClientConnInterface) (bool
 	}
 	var open []int
 	for i := range b.restocks {
-		if !b.restocks[i].known {
+		// What the server may have forgotten would be done again.
+		if r := &b.restocks[i]; !r.known && b.passed(r.sent) < b.o.Retention-b.o.Slack {
 			open = append(open, i)
 		}
 	}
@@ -255,7 +257,7 @@ func (b *Book) holds(ctx context.Context, conn grpc.ClientConnInterface) error {
 		}
 	})
 	rng.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
-	list := append(open, rest[:min(len(rest), b.o.MaxGets-len(open))]...)
+	list := slices.Concat(open, rest[:min(len(rest), b.o.MaxGets-len(open))])
 	if n := seen + unsure - len(list); n > 0 {
 		b.skip("%d of %d holds were not read one by one, only their units summed up", n, seen+unsure)
 	}

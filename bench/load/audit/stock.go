@@ -79,12 +79,12 @@ func (b *Book) last(o *order) (held, gone span) {
 		gone = maybe
 	}
 	switch {
+	case o.told&shipped != 0:
+		return span{}, one
 	case o.found == forgotten:
 		return span{}, gone
 	case b.open(o):
 		return maybe, gone
-	case o.told&shipped != 0:
-		return span{}, one
 	case o.told&terminal != 0, o.told&confirmed == 0:
 		return span{}, span{}
 	}
