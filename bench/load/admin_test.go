@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,32 @@ func TestParseMetrics(t *testing.T) {
 		`allot_calls_total{method="Allocate {odd} name",code="OK"} 1.5e+06 1700000000000` + "\nallot_x NaN\nbroken\nallot_y{a=\"b\"}\n"))
 	if got["go_goroutines"] != 12 || got[`allot_calls_total{method="Allocate {odd} name",code="OK"}`] != 1.5e6 || len(got) != 3 {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	const name = "took_seconds"
+	sample := func(counts ...float64) map[string]float64 {
+		out := map[string]float64{}
+		for i, bound := range []string{"0.001", "0.002", "0.01", "+Inf"} {
+			out[name+`_bucket{le="`+bound+`"}`] = counts[i]
+		}
+		return out
+	}
+	start := sample(5, 5, 5, 5)
+	for _, c := range []struct {
+		end  map[string]float64
+		want float64
+	}{
+		{sample(5, 5, 5, 5), 0},
+		{sample(5, 15, 15, 15), 0.0015},
+		{sample(15, 15, 15, 15), 0.0005},
+		{sample(5, 5, 5, 7), 0.01},
+		{map[string]float64{"other": 1}, 0},
+	} {
+		if got := median(start, c.end, name); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v: %v, want %v", c.end, got, c.want)
+		}
 	}
 }
 
