@@ -183,15 +183,16 @@ func (a *admin) fill(ctx context.Context, s *Second) {
 }
 
 // collect makes the server collect its garbage and returns what is left.
-func (a *admin) collect(ctx context.Context) (heap int64, sample map[string]float64, profile []byte, err error) {
+func (a *admin) collect(ctx context.Context) (heap int64, profile []byte, err error) {
 	profile, err = a.get(ctx, "/debug/pprof/heap?gc=1", time.Minute)
 	if err != nil {
-		return 0, nil, nil, err
+		return 0, nil, err
 	}
-	if sample, err = a.sample(ctx, reachFor); err != nil {
-		return 0, nil, nil, err
+	sample, err := a.sample(ctx, reachFor)
+	if err != nil {
+		return 0, nil, err
 	}
-	return heapOf(sample), sample, profile, nil
+	return heapOf(sample), profile, nil
 }
 
 // measure takes the samples at both ends of the measured part, and the profile of what is between.
@@ -212,7 +213,7 @@ func (a *admin) measure(g *generator, over <-chan struct{}) {
 	// The collection is done in the warm-up, where it disturbs nobody.
 	until(g.o.WarmUp - min(g.o.WarmUp/2, 2*time.Second))
 	var err error
-	a.heapStart, _, _, err = a.collect(g.ctx)
+	a.heapStart, _, err = a.collect(g.ctx)
 	tell(err)
 	until(g.o.WarmUp)
 	a.startAt = time.Now()
@@ -274,7 +275,7 @@ func (a *admin) server(ctx context.Context, answered int64) *Server {
 			s.Refused += int64(grown(name))
 		}
 	}
-	heap, _, profile, err := a.collect(ctx)
+	heap, profile, err := a.collect(ctx)
 	if err == nil {
 		s.HeapEnd = heap
 		if a.o.Profile {

@@ -53,11 +53,9 @@ func child(as string) {
 	case as == "fails late", as == "stubborn":
 		fmt.Fprintln(os.Stderr, servingLine)
 	default: // tells by a connection that it lives
-		conn, err := net.Dial("tcp", as)
-		if err != nil {
+		if _, err := net.Dial("tcp", as); err != nil { // open as long as this process lives
 			os.Exit(9)
 		}
-		defer conn.Close()
 		fmt.Fprintln(os.Stderr, servingLine)
 	}
 	for <-terminated; as == "stubborn"; <-terminated {
