@@ -2,13 +2,16 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,7 +108,42 @@ const (
 	metricGCs      = "go_gc_duration_seconds_count"
 	metricGCPause  = "go_gc_duration_seconds_sum"
 	metricResident = "process_resident_memory_bytes"
+	metricGroups   = "allot_journal_group_records"
+	metricAppend   = "allot_journal_append_duration_seconds"
+	metricCalls    = "allot_calls_total"
 )
+
+// median returns the median of what a histogram without labels saw between two samples, as far as its buckets tell: within
+// one, evenly. It is 0 where it saw nothing, and the last bound where the median is above that.
+func median(start, end map[string]float64, name string) float64 {
+	type bucket struct{ bound, count float64 }
+	var list []bucket
+	for sample, n := range end {
+		label, ok := strings.CutPrefix(sample, name+`_bucket{le="`)
+		bound, err := strconv.ParseFloat(strings.TrimSuffix(label, `"}`), 64)
+		if ok && err == nil {
+			list = append(list, bucket{bound, n - start[sample]})
+		}
+	}
+	slices.SortFunc(list, func(a, b bucket) int { return cmp.Compare(a.bound, b.bound) })
+	if len(list) == 0 {
+		return 0
+	}
+	half, below := list[len(list)-1].count/2, bucket{}
+	if half == 0 {
+		return 0
+	}
+	for _, b := range list {
+		if b.count >= half {
+			if math.IsInf(b.bound, 1) {
+				return below.bound
+			}
+			return below.bound + (b.bound-below.bound)*(half-below.count)/(b.count-below.count)
+		}
+		below = b
+	}
+	return below.bound
+}
 
 func heapOf(sample map[string]float64) int64 {
 	if x, ok := sample[metricHeap]; ok {
@@ -145,15 +183,16 @@ func (a *admin) fill(ctx context.Context, s *Second) {
 }
 
 // collect makes the server collect its garbage and returns what is left.
-func (a *admin) collect(ctx context.Context) (heap int64, sample map[string]float64, profile []byte, err error) {
+func (a *admin) collect(ctx context.Context) (heap int64, profile []byte, err error) {
 	profile, err = a.get(ctx, "/debug/pprof/heap?gc=1", time.Minute)
 	if err != nil {
-		return 0, nil, nil, err
+		return 0, nil, err
 	}
-	if sample, err = a.sample(ctx, reachFor); err != nil {
-		return 0, nil, nil, err
+	sample, err := a.sample(ctx, reachFor)
+	if err != nil {
+		return 0, nil, err
 	}
-	return heapOf(sample), sample, profile, nil
+	return heapOf(sample), profile, nil
 }
 
 // measure takes the samples at both ends of the measured part, and the profile of what is between.
@@ -174,7 +213,7 @@ func (a *admin) measure(g *generator, over <-chan struct{}) {
 	// The collection is done in the warm-up, where it disturbs nobody.
 	until(g.o.WarmUp - min(g.o.WarmUp/2, 2*time.Second))
 	var err error
-	a.heapStart, _, _, err = a.collect(g.ctx)
+	a.heapStart, _, err = a.collect(g.ctx)
 	tell(err)
 	until(g.o.WarmUp)
 	a.startAt = time.Now()
@@ -226,7 +265,17 @@ func (a *admin) server(ctx context.Context, answered int64) *Server {
 	if answered > 0 {
 		s.CPUPerOp = time.Duration(used * float64(time.Second) / float64(answered))
 	}
-	heap, _, profile, err := a.collect(ctx)
+	grown := func(name string) float64 { return a.end[name] - a.start[name] }
+	if groups := grown(metricGroups + "_count"); groups > 0 {
+		s.Groups, s.Records = int64(groups), grown(metricGroups+"_sum")/groups
+		s.Fsync = time.Duration(median(a.start, a.end, metricAppend) * float64(time.Second))
+	}
+	for name := range a.end {
+		if strings.HasPrefix(name, metricCalls+"{") && strings.Contains(name, `code="RESOURCE_EXHAUSTED"`) {
+			s.Refused += int64(grown(name))
+		}
+	}
+	heap, profile, err := a.collect(ctx)
 	if err == nil {
 		s.HeapEnd = heap
 		if a.o.Profile {

@@ -40,7 +40,7 @@ type Options struct {
 	BatchBudget time.Duration // time in which a batch looks for better plans; default 100 ms
 
 	Connections int // default 2
-	Callers     int // calls or streams at once; default 256 of Unary, 4 of Batch, and one stream a connection
+	Callers     int // calls or streams at once; default 256 of Unary, 2 of Batch, and one stream a connection
 	Others      int // in Stream and Batch, calls at once that are no Allocate; default 64
 	Queue       int // operations that wait for a caller; what comes when they are full is dropped; default 100,000
 

@@ -76,7 +76,7 @@ func (o *Options) check() error {
 	case Stream:
 		callers = o.Connections
 	case Batch:
-		callers = 4
+		callers = 2 // as many as a server decides at once by default
 	}
 	or(&o.Callers, "Callers", callers, mostCallers)
 	or(&o.Others, "Others", 64, mostCallers)

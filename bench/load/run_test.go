@@ -43,7 +43,7 @@ func closedLoop(f *fake, callers int, rate int, d time.Duration) time.Duration {
 			began := time.Now()
 			for i := 0; time.Since(began) < d; i++ {
 				sent := time.Now()
-				_ = f.work(context.Background()) //nolint:usetesting // it has no end
+				_ = f.work(context.Background())
 				mu.Lock()
 				recordIn(h, time.Since(sent))
 				mu.Unlock()
@@ -59,7 +59,7 @@ func closedLoop(f *fake, callers int, rate int, d time.Duration) time.Duration {
 // TestStallShows stops a server for 2 s of 60 s. 2 of 60 seconds' orders wait, 1 s on average, so that of all the 98.3rd percentile is the
 // first to wait for more than 1 s; a closed loop sends nothing meanwhile, so that only those that were on their way are seen to wait.
 func TestStallShows(t *testing.T) {
-	const rate, callers = 500, 4
+	const rate, callers = 200, 4
 	stall := func(at time.Duration) time.Duration {
 		if at >= 20*time.Second && at < 22*time.Second {
 			return 22 * time.Second
@@ -253,7 +253,7 @@ func TestStopped(t *testing.T) {
 			t.Fatalf("result %v, error %v", r, err)
 		}
 		balanced(t, r)
-		if r.WarmUp != 200*time.Millisecond || r.Duration != 2250*time.Millisecond {
+		if r.WarmUp != 200*time.Millisecond || r.Duration < 2250*time.Millisecond || r.Duration > 2250*time.Millisecond+most {
 			t.Errorf("it says that it ran for %v after %v", r.Duration, r.WarmUp)
 		}
 		if all := r.Operations[0]; all.Answered == 0 || all.Unsent == 0 || all.Codes["CANCELLED"] <= all.Unsent {

@@ -44,7 +44,7 @@ func (fl *loadFlags) add(cmd *cobra.Command, objective string) {
 	f.DurationVar(&fl.o.Linger, "linger", 5*time.Millisecond, "`TIME` that the first order of a message waits for the others")
 	f.IntVar(&fl.o.Window, "window", 0, "`N` orders without an answer on a stream; beyond them it waits (default 1000)")
 	f.IntVar(&fl.o.Connections, "connections", 2, "`N` connections")
-	f.IntVar(&fl.o.Callers, "callers", 0, "`N` calls, or streams, at once on all connections together (default 256 calls, 4 batches, a stream a connection)")
+	f.IntVar(&fl.o.Callers, "callers", 0, "`N` calls, or streams, at once on all connections together (default 256 calls, 2 batches, a stream a connection)")
 	f.IntVar(&fl.o.Queue, "queue", 100_000, "`N` operations that may wait for a caller; what comes beyond them is dropped, and counted")
 	f.DurationVar(&fl.o.Timeout, "timeout", 5*time.Second, "`TIME` from when an operation is due until nobody waits for it any more; the deadline of the call")
 	f.DurationVar(&fl.o.WarmUp, "warm-up", 5*time.Second, "`TIME` of load before anything counts")
