@@ -101,7 +101,7 @@ type series struct {
 	name  string
 	class string // c1 to c6: colour and dashes
 	x, y  []float64
-	steps bool // from each point straight to the right, as a rate that is held
+	bars  bool // from the ground up, for what happens now and then
 }
 
 // A plot is a chart as it is drawn.
@@ -135,18 +135,18 @@ func (b *builder) begin(title, desc string, x, y axis, xName, yName string) *plo
 // line draws a series.
 func (p *plot) line(s series) {
 	var path strings.Builder
-	pen, last := "M", 0.0
+	pen := "M"
 	for i := range s.x {
 		if math.IsNaN(s.y[i]) || math.IsInf(s.y[i], 0) {
 			pen = "M"
 			continue
 		}
 		x, y := p.px(s.x[i]), p.py(min(s.y[i], p.y.high))
-		if s.steps && pen == "L" {
-			fmt.Fprintf(&path, "L%.1f %.1f", x, last)
+		if s.bars {
+			fmt.Fprintf(&path, "M%.1f %dV%.1f", x, height-bottom, y)
+			continue
 		}
 		fmt.Fprintf(&path, "%s%.1f %.1f", pen, x, y)
-		last = y
 		if pen = "L"; len(s.x) == 1 {
 			path.WriteString("h4")
 		}

@@ -279,18 +279,18 @@ func (s *section) tiles(r *load.Result) {
 	}
 	if r.Kind == "saturate" {
 		if w := best(r); w != nil {
-			add("Highest rate that holds", digits(w.Rate)+" a second", "p99 there "+nanos(float64(w.Latency.P99)))
+			add("Highest rate that holds", digits(w.Rate)+"/s", "p99 there "+nanos(float64(w.Latency.P99)))
 		} else {
 			add("Highest rate that holds", "none", fmt.Sprintf("of %d that were tried", len(r.Windows)))
 		}
 	}
-	add("Offered", digits(r.Offered)+" a second", "operations that were due")
-	add("Answered in time", digits(r.Achieved)+" a second", percent(part(op.Answered, op.Intended))+" of what was due")
+	add("Offered", digits(r.Offered)+"/s", "operations that were due")
+	add("Answered in time", digits(r.Achieved)+"/s", percent(part(op.Answered, op.Intended))+" of what was due")
 	if l := &op.Latency; l.Count > 0 {
-		add("Latency, half of all", nanos(float64(l.P50)), "p50 from the intended start")
-		add("Latency, all but 1 %", nanos(float64(l.P99)), "p99; service alone "+nanos(float64(op.Service.P99)))
-		add("Latency, all but 0.1 %", nanos(float64(l.P999)), "p99.9; service alone "+nanos(float64(op.Service.P999)))
-		add("Longest", nanos(float64(l.Max)), "mean "+nanos(l.Mean))
+		add("p50 latency", nanos(float64(l.P50)), "half take at most this, from the intended start")
+		add("p99 latency", nanos(float64(l.P99)), "all but one in 100; service time alone "+nanos(float64(op.Service.P99)))
+		add("p99.9 latency", nanos(float64(l.P999)), "all but one in 1,000; service time alone "+nanos(float64(op.Service.P999)))
+		add("Longest", nanos(float64(l.Max)), "one operation; the mean is "+nanos(l.Mean))
 	}
 	if v := r.Server; v != nil {
 		add("Processor time", nanos(float64(v.CPUPerOp)), "of the server an operation", digits(v.CPU)+" processors in use")
@@ -357,7 +357,11 @@ func (b *builder) distributions(name, note string, list []series) figure {
 		}
 	}
 	for _, t := range shares {
-		if at := nines(t.share); at <= x.high {
+		at := nines(t.share)
+		if t.share == 0 && x.high > 4 {
+			continue // its label would stand in that of 50 %
+		}
+		if at <= x.high {
 			x.ticks = append(x.ticks, tick{at, t.label})
 		}
 	}
@@ -513,6 +517,7 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 		}
 		figures = append(figures, chart("Heap of the server", "Bytes in use; each fall is a collection.", binary(high, 4), "bytes in use", said, list))
 		list = []series{of("collections a second", "c1", func(m *moment) float64 { return float64(m.gc) / m.seconds })}
+		list[0].bars = true
 		_, high = extent(list)
 		figures = append(figures, chart("Garbage collections", "Of the server's heap.", linear(high, 4, digits), "a second", note, list))
 	}
