@@ -107,7 +107,7 @@ func newRoot(t *terminal, began *bool) *cobra.Command {
 	root.AddCommand(
 		newServe(t), newAllocate(t), newRate(t), newNetwork(t), newImport(t), newLedger(t), newForecast(t), newPrices(t),
 		newSimulate(t), newCompare(t), newScenario(t), newCutoffs(t), newLocate(t), newShippingPolicy(t), newCarriers(t),
-		newVersion(t), exitCodesTopic(), ordersTopic(),
+		newBench(t), newVersion(t), exitCodesTopic(), ordersTopic(),
 	)
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd("allot")
