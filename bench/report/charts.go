@@ -120,13 +120,14 @@ func (b *builder) begin(title, desc string, x, y axis, xName, yName string) *plo
 	for _, t := range y.ticks {
 		p.Add(`<path class="grid" d="M%d %.1fH%d"/><text class="tick" text-anchor="end" x="%d" y="%.1f">%s</text>`, left, p.py(t.at), width-right, left-5, p.py(t.at)+4, t.label)
 	}
-	for i, t := range x.ticks {
-		anchor := "middle"
-		if i == len(x.ticks)-1 && p.px(t.at) > width-right-12 {
-			anchor = "end"
+	taken := 0.0 // by labels so far
+	for _, t := range x.ticks {
+		at, half := p.px(t.at), 3.1*float64(len([]rune(t.label)))
+		p.Add(`<path class="grid" d="M%.1f %dV%d"/>`, at, top, height-bottom)
+		if middle := min(at, width-half); middle-half > taken {
+			p.Add(`<text class="tick" text-anchor="middle" x="%.1f" y="%d">%s</text>`, middle, height-bottom+14, t.label)
+			taken = middle + half + 4
 		}
-		p.Add(`<path class="grid" d="M%.1f %dV%d"/><text class="tick" text-anchor="%s" x="%.1f" y="%d">%s</text>`,
-			p.px(t.at), top, height-bottom, anchor, p.px(t.at)+map[string]float64{"end": right}[anchor], height-bottom+14, t.label)
 	}
 	p.Add(`<text class="tick" x="2" y="12">%s</text><text class="tick" text-anchor="end" x="%d" y="%d">%s</text>`, yName, width-right, height-4, xName)
 	return p

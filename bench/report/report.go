@@ -20,9 +20,6 @@ import (
 //go:embed page.html
 var pageText string
 
-// ResultFile is the name under which a result stands beside its page.
-const ResultFile = "result.json"
-
 // Write draws results, one or several, as one HTML page; several are also drawn over one another. It panics without any. Its errors
 // are those of w. Names in results may hold anything: they are text on the page. Files of a result are linked by their names,
 // relative to where the page is.
@@ -302,10 +299,13 @@ func (s *section) tiles(r *load.Result) {
 	}
 }
 
-// measured writes what an objective measured: a share, or nanoseconds.
+// measured writes what an objective measured: a share, a rate, or nanoseconds.
 func measured(o *load.Objective) string {
-	if strings.Contains(o.Text, "%") || math.Abs(o.Measured) <= 1 {
+	switch {
+	case strings.Contains(o.Text, "%") || strings.Contains(o.Text, "errors"):
 		return percent(o.Measured)
+	case strings.Contains(o.Text, "goodput"):
+		return digits(o.Measured) + "/s"
 	}
 	return nanos(o.Measured)
 }
@@ -357,11 +357,7 @@ func (b *builder) distributions(name, note string, list []series) figure {
 		}
 	}
 	for _, t := range shares {
-		at := nines(t.share)
-		if t.share == 0 && x.high > 4 {
-			continue // its label would stand in that of 50 %
-		}
-		if at <= x.high {
+		if at := nines(t.share); at <= x.high {
 			x.ticks = append(x.ticks, tick{at, t.label})
 		}
 	}
@@ -385,7 +381,7 @@ type moment struct {
 	seconds                                                     float64
 	warm                                                        bool
 	intended, answered, granted, refused, timedOut, dropped, gc int64
-	p50, p99, longest, generator, server, heap, inFlight        float64
+	p50, p99, longest, generator, server, heap, low, inFlight   float64
 }
 
 const mostMoments = 240
@@ -409,6 +405,9 @@ func course(r *load.Result) (list []moment, each int) {
 			m.generator, m.server = m.generator+s.GeneratorCPU/m.seconds, m.server+s.ServerCPU/m.seconds
 			m.p99, m.longest = max(m.p99, float64(s.P99)), max(m.longest, float64(s.Max))
 			m.heap, m.inFlight = max(m.heap, float64(s.Heap)), max(m.inFlight, float64(s.InFlight))
+			if s.Heap > 0 && (m.low == 0 || float64(s.Heap) < m.low) {
+				m.low = float64(s.Heap)
+			}
 			if s.Answered > 0 {
 				m.p50, with = m.p50+float64(s.P50), with+1
 			}
@@ -509,6 +508,10 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 
 	list = []series{of("heap", "c1", func(m *moment) float64 { return orNone(m.heap) })}
 	if _, high = extent(list); high > 1 {
+		if each > 1 {
+			list[0].name = "highest"
+			list = append(list, of("lowest", "c3", func(m *moment) float64 { return orNone(m.low) }))
+		}
 		said := note
 		if t := heapTrend(r); t != nil {
 			trend := series{name: "trend of its lows", class: "c6", x: []float64{t.from / unit, t.to / unit}, y: []float64{t.first, t.last}}
