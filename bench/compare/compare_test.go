@@ -92,12 +92,15 @@ func TestFlagsSlowdownsAndNotChance(t *testing.T) {
 				found++
 			}
 		}
-		n := float64(pairs)
+		n, room := float64(pairs), 0.0
+		if pairs < 1000 {
+			room = 2 // fewer pairs say less
+		}
 		t.Logf("%-50s of %d: %.1f %% false alarms, %.1f %% beyond chance before the threshold, %.1f %% of slowdowns found", w.name, pairs, 100*float64(alarms)/n, 100*float64(beyond)/n, 100*float64(found)/n)
-		if float64(alarms) > w.alarms*n {
+		if float64(alarms) > w.alarms*n+room {
 			t.Errorf("%s: %d false alarms of %d, over %v", w.name, alarms, pairs, w.alarms)
 		}
-		if float64(found) < w.findings*n {
+		if float64(found) < w.findings*n-room {
 			t.Errorf("%s: %d of %d slowdowns found, under %v", w.name, found, pairs, w.findings)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/allot-engine/allot/bench/report/words"
 	"github.com/allot-engine/allot/simulate/report/svg"
 )
 
@@ -56,7 +57,7 @@ func linear(high float64, steps int, label func(float64) string) axis {
 // binary is linear, for bytes: its steps are whole in the unit that people read.
 func binary(high float64, steps int) axis {
 	unit := math.Pow(1024, math.Max(0, math.Floor(math.Log2(math.Max(high, 1))/10)))
-	a := linear(high/unit, steps, func(v float64) string { return bytes(v * unit) })
+	a := linear(high/unit, steps, func(v float64) string { return words.Bytes(v * unit) })
 	for i := range a.ticks {
 		a.ticks[i].at *= unit
 	}

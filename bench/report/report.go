@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/allot-engine/allot/bench/load"
+	"github.com/allot-engine/allot/bench/report/words"
 	"github.com/allot-engine/allot/simulate/report/svg"
 )
 
@@ -115,6 +116,14 @@ type file struct {
 	Name, What string
 }
 
+// part is a part of a whole as a share; 0 of nothing.
+func part(n, of int64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
+
 func columns(names ...string) []column {
 	list := make([]column, len(names))
 	for i, name := range names {
@@ -202,7 +211,7 @@ func said(r *load.Result) string {
 		}
 	}
 	return fmt.Sprintf("%s, %s after a warm-up of %s: %s, on %d connections by at most %d callers, against %s.",
-		r.Started.UTC().Format("2006-01-02 15:04 UTC"), span(r.Duration), span(r.WarmUp), how, r.Connections, r.Callers, where)
+		r.Started.UTC().Format("2006-01-02 15:04 UTC"), words.Span(r.Duration), words.Span(r.WarmUp), how, r.Connections, r.Callers, where)
 }
 
 func (s *section) verdicts(r *load.Result) {
@@ -210,7 +219,7 @@ func (s *section) verdicts(r *load.Result) {
 	checked := c.Holds + c.Cells + c.Repeats + c.Decisions
 	switch {
 	case c.Failures() > 0:
-		s.Verdicts = append(s.Verdicts, verdict{"wrong", "✗ Wrong", "The accounting of the callers found " + whole(c.Failures()) + " failures. Its speed is worth nothing until they are gone."})
+		s.Verdicts = append(s.Verdicts, verdict{"wrong", "✗ Wrong", "The accounting of the callers found " + words.Whole(c.Failures()) + " failures. Its speed is worth nothing until they are gone."})
 	case checked == 0:
 		s.Verdicts = append(s.Verdicts, verdict{"soft", "– Not checked", "Nobody checked whether the answers were right."})
 	default:
@@ -246,10 +255,10 @@ func (s *section) correctness(r *load.Result) {
 		{"Lost acknowledgements", c.LostAcks, c.Holds, "holds that are not there as acknowledged", "holds"},
 		{"On time, but late", c.LateOnTime, c.Decisions, "decisions labelled on time that arrive late", "decisions"},
 	} {
-		t := tile{Name: k.name, Value: "0 ✓ none", Lines: []string{k.what, "of " + whole(k.of) + " " + k.it + " checked"}}
+		t := tile{Name: k.name, Value: "0 ✓ none", Lines: []string{k.what, "of " + words.Whole(k.of) + " " + k.it + " checked"}}
 		switch {
 		case k.n > 0:
-			t.Value, t.Wrong = whole(k.n)+" ✗ wrong", true
+			t.Value, t.Wrong = words.Whole(k.n)+" ✗ wrong", true
 		case k.of == 0:
 			t.Value, t.Lines[1] = "– not checked", ""
 		}
@@ -276,26 +285,26 @@ func (s *section) tiles(r *load.Result) {
 	}
 	if r.Kind == "saturate" {
 		if w := best(r); w != nil {
-			add("Highest rate that holds", digits(w.Rate)+"/s", "p99 there "+nanos(float64(w.Latency.P99)))
+			add("Highest rate that holds", words.Digits(w.Rate)+"/s", "p99 there "+words.Nanos(float64(w.Latency.P99)))
 		} else {
 			add("Highest rate that holds", "none", fmt.Sprintf("of %d that were tried", len(r.Windows)))
 		}
 	}
-	add("Offered", digits(r.Offered)+"/s", "operations that were due")
-	add("Answered in time", digits(r.Achieved)+"/s", percent(part(op.Answered, op.Intended))+" of what was due")
+	add("Offered", words.Digits(r.Offered)+"/s", "operations that were due")
+	add("Answered in time", words.Digits(r.Achieved)+"/s", words.Percent(part(op.Answered, op.Intended))+" of what was due")
 	if l := &op.Latency; l.Count > 0 {
-		add("p50 latency", nanos(float64(l.P50)), "half take at most this, from the intended start")
-		add("p99 latency", nanos(float64(l.P99)), "all but one in 100; service time alone "+nanos(float64(op.Service.P99)))
-		add("p99.9 latency", nanos(float64(l.P999)), "all but one in 1,000; service time alone "+nanos(float64(op.Service.P999)))
-		add("Longest", nanos(float64(l.Max)), "one operation; the mean is "+nanos(l.Mean))
+		add("p50 latency", words.Nanos(float64(l.P50)), "half take at most this, from the intended start")
+		add("p99 latency", words.Nanos(float64(l.P99)), "all but one in 100; service time alone "+words.Nanos(float64(op.Service.P99)))
+		add("p99.9 latency", words.Nanos(float64(l.P999)), "all but one in 1,000; service time alone "+words.Nanos(float64(op.Service.P999)))
+		add("Longest", words.Nanos(float64(l.Max)), "one operation; the mean is "+words.Nanos(l.Mean))
 	}
 	if v := r.Server; v != nil {
-		add("Processor time", nanos(float64(v.CPUPerOp)), "of the server an operation", digits(v.CPU)+" processors in use")
+		add("Processor time", words.Nanos(float64(v.CPUPerOp)), "of the server an operation", words.Digits(v.CPU)+" processors in use")
 		growth := ""
 		if v.HeapStart > 0 {
 			growth = fmt.Sprintf("%+.1f %% from first to last", 100*(float64(v.HeapEnd)/float64(v.HeapStart)-1))
 		}
-		add("Heap", bytes(float64(v.HeapEnd)), "in use at the end", strings.ReplaceAll(growth, "-", "−"))
+		add("Heap", words.Bytes(float64(v.HeapEnd)), "in use at the end", strings.ReplaceAll(growth, "-", "−"))
 	}
 }
 
@@ -303,11 +312,11 @@ func (s *section) tiles(r *load.Result) {
 func measured(o *load.Objective) string {
 	switch {
 	case strings.Contains(o.Text, "%") || strings.Contains(o.Text, "errors"):
-		return percent(o.Measured)
+		return words.Percent(o.Measured)
 	case strings.Contains(o.Text, "goodput"):
-		return digits(o.Measured) + "/s"
+		return words.Digits(o.Measured) + "/s"
 	}
-	return nanos(o.Measured)
+	return words.Nanos(o.Measured)
 }
 
 func (s *section) objectives(r *load.Result) {
@@ -362,7 +371,7 @@ func (b *builder) distributions(name, note string, list []series) figure {
 		}
 	}
 	p := b.begin("Latency by the share of operations that took at most as long", "The further right, the rarer: each step of the axis is a tenth of what is left. The tables have the percentiles.",
-		x, logarithmic(low, high, nanos), "share of operations", "latency")
+		x, logarithmic(low, high, words.Nanos), "share of operations", "latency")
 	return p.draw(name, note, list)
 }
 
@@ -433,7 +442,7 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 	case total > 300:
 		unit, name = 60, "minutes"
 	}
-	x := linear(total/unit, 6, digits)
+	x := linear(total/unit, 6, words.Digits)
 	x.high = max(total/unit, 1e-9)
 	x.ticks = slices.DeleteFunc(x.ticks, func(t tick) bool { return t.at > x.high*(1+1e-9) })
 	of := func(name, class string, value func(*moment) float64) series {
@@ -485,14 +494,14 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 		said = strings.TrimSpace("None " + strings.Join(quiet, ", none ") + ". " + note)
 	}
 	_, high := extent(list)
-	figures = append(figures, chart("Throughput", "Operations a second: offered, answered in time, refused by the server, timed out, dropped unsent.", linear(high, 5, digits), "operations a second", said, list))
+	figures = append(figures, chart("Throughput", "Operations a second: offered, answered in time, refused by the server, timed out, dropped unsent.", linear(high, 5, words.Digits), "operations a second", said, list))
 
 	list = []series{
 		of("longest", "c2", func(m *moment) float64 { return orNone(m.longest) }), of("p99", "c1", func(m *moment) float64 { return orNone(m.p99) }),
 		of("p50", "c3", func(m *moment) float64 { return orNone(m.p50) }),
 	}
 	low, high := extent(list)
-	figures = append(figures, chart("Latency", "From the intended start, of what was answered: half of the operations, all but 1 %, the longest.", logarithmic(low, high, nanos), "latency", note, list))
+	figures = append(figures, chart("Latency", "From the intended start, of what was answered: half of the operations, all but 1 %, the longest.", logarithmic(low, high, words.Nanos), "latency", note, list))
 
 	list = []series{of("generator", "c3", func(m *moment) float64 { return m.generator })}
 	if r.Server != nil {
@@ -504,7 +513,7 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 		high = max(high, cores)
 		list = append(list, series{name: fmt.Sprintf("%d processors of the machine", r.Machine.Cores), class: "c6", x: []float64{0, x.high}, y: []float64{cores, cores}})
 	}
-	figures = append(figures, chart("Processors in use", "By the server and by the generator of the load.", linear(high, 4, digits), "processors", note, list))
+	figures = append(figures, chart("Processors in use", "By the server and by the generator of the load.", linear(high, 4, words.Digits), "processors", note, list))
 
 	list = []series{of("heap", "c1", func(m *moment) float64 { return orNone(m.heap) })}
 	if _, high = extent(list); high > 1 {
@@ -516,18 +525,18 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 		if t := heapTrend(r); t != nil {
 			trend := series{name: "trend of its lows", class: "c6", x: []float64{t.from / unit, t.to / unit}, y: []float64{t.first, t.last}}
 			list = append(list, trend)
-			said = strings.TrimSpace(fmt.Sprintf("The lows change by %s an hour. %s", signed(bytes, (t.last-t.first)/(t.to-t.from)*3600), note))
+			said = strings.TrimSpace(fmt.Sprintf("The lows change by %s an hour. %s", signed(words.Bytes, (t.last-t.first)/(t.to-t.from)*3600), note))
 		}
 		figures = append(figures, chart("Heap of the server", "Bytes in use; each fall is a collection.", binary(high, 4), "bytes in use", said, list))
 		list = []series{of("collections a second", "c1", func(m *moment) float64 { return float64(m.gc) / m.seconds })}
 		list[0].bars = true
 		_, high = extent(list)
-		figures = append(figures, chart("Garbage collections", "Of the server's heap.", linear(high, 4, digits), "a second", note, list))
+		figures = append(figures, chart("Garbage collections", "Of the server's heap.", linear(high, 4, words.Digits), "a second", note, list))
 	}
 
 	list = []series{of("in flight", "c1", func(m *moment) float64 { return m.inFlight })}
 	_, high = extent(list)
-	figures = append(figures, chart("In flight", "Operations sent and not answered at the end of each second.", linear(high, 4, digits), "operations", note, list))
+	figures = append(figures, chart("In flight", "Operations sent and not answered at the end of each second.", linear(high, 4, words.Digits), "operations", note, list))
 	return figures
 }
 
@@ -591,7 +600,7 @@ func (b *builder) windows(r *load.Result) figure {
 	}
 	low, high := extent([]series{p50, p99})
 	p := b.begin("Latency by the rate that was offered", "Circles are windows that held the objectives, crosses those that did not. The table of windows has the figures.",
-		linear(tried[len(tried)-1].Rate, 5, digits), logarithmic(low, high, nanos), "operations a second", "latency")
+		linear(tried[len(tried)-1].Rate, 5, words.Digits), logarithmic(low, high, words.Nanos), "operations a second", "latency")
 	p.line(p50)
 	p.line(p99)
 	for i := range tried {
@@ -601,9 +610,9 @@ func (b *builder) windows(r *load.Result) figure {
 		}
 		x, y := p.px(w.Rate), p.py(float64(w.Latency.P99))
 		if w.Holds {
-			p.Add(`<circle class="held" cx="%.1f" cy="%.1f" r="4.5"><title>%s a second: held</title></circle>`, x, y, digits(w.Rate))
+			p.Add(`<circle class="held" cx="%.1f" cy="%.1f" r="4.5"><title>%s a second: held</title></circle>`, x, y, words.Digits(w.Rate))
 		} else {
-			p.Add(`<path class="missed" d="M%.1f %.1fl9 9m0-9l-9 9"><title>%s a second: missed</title></path>`, x-4.5, y-4.5, digits(w.Rate))
+			p.Add(`<path class="missed" d="M%.1f %.1fl9 9m0-9l-9 9"><title>%s a second: missed</title></path>`, x-4.5, y-4.5, words.Digits(w.Rate))
 		}
 	}
 	f := figure{Name: "Latency by rate", Keys: []key{{"c1", "p99"}, {"c3", "p50"}}, Note: "○ held the objectives, ✗ did not.", SVG: p.End()}
@@ -628,7 +637,7 @@ func windowTable(r *load.Result) table {
 			word += " (the generator was the bottleneck)"
 		}
 		l := &w.Latency
-		t.Rows = append(t.Rows, []string{digits(w.Rate), digits(w.Achieved), nanos(float64(l.P50)), nanos(float64(l.P99)), nanos(float64(l.P999)), nanos(float64(l.Max)), percent(w.Errors), word})
+		t.Rows = append(t.Rows, []string{words.Digits(w.Rate), words.Digits(w.Achieved), words.Nanos(float64(l.P50)), words.Nanos(float64(l.P99)), words.Nanos(float64(l.P999)), words.Nanos(float64(l.Max)), words.Percent(w.Errors), word})
 	}
 	return t
 }
@@ -641,7 +650,7 @@ func codesWords(codes map[string]int64) string {
 	var list []string
 	for _, name := range names {
 		if codes[name] > 0 {
-			list = append(list, whole(codes[name])+" "+name)
+			list = append(list, words.Whole(codes[name])+" "+name)
 		}
 	}
 	return strings.Join(list, ", ")
@@ -651,7 +660,7 @@ func operationTable(r *load.Result) table {
 	t := table{Name: "Operations", Caption: "What became of what was due in the measured part.", Head: columns("Operation", ">Due", ">Answered in time", ">Of what was due", ">Granted", ">Dropped unsent", "Errors")}
 	for i := range r.Operations {
 		o := &r.Operations[i]
-		t.Rows = append(t.Rows, []string{o.Name, whole(o.Intended), whole(o.Answered), percent(part(o.Answered, o.Intended)), whole(o.Granted), whole(o.Dropped), cmp.Or(codesWords(o.Codes), "none")})
+		t.Rows = append(t.Rows, []string{o.Name, words.Whole(o.Intended), words.Whole(o.Answered), words.Percent(part(o.Answered, o.Intended)), words.Whole(o.Granted), words.Whole(o.Dropped), cmp.Or(codesWords(o.Codes), "none")})
 	}
 	return t
 }
@@ -663,9 +672,9 @@ func latencyTable(r *load.Result) table {
 		if l.Count == 0 {
 			return
 		}
-		row := []string{name, whole(l.Count), nanos(l.Mean)}
+		row := []string{name, words.Whole(l.Count), words.Nanos(l.Mean)}
 		for _, v := range []int64{l.P50, l.P90, l.P95, l.P99, l.P999, l.P9999, l.Max} {
-			row = append(row, nanos(float64(v)))
+			row = append(row, words.Nanos(float64(v)))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -682,25 +691,25 @@ func resources(r *load.Result) table {
 	t := table{Name: "Server and generator", Caption: "What they took in the measured part.", Head: columns("What", ">How much", "")}
 	add := func(name, value, note string) { t.Rows = append(t.Rows, []string{name, value, note}) }
 	if v := r.Server; v != nil {
-		add("Server, processors in use", digits(v.CPU), "on average")
-		add("Server, processor time an operation", nanos(float64(v.CPUPerOp)), "answered in time")
-		add("Heap at the start", bytes(float64(v.HeapStart)), "after a forced collection")
-		add("Heap at the end", bytes(float64(v.HeapEnd)), "after a forced collection")
-		add("Heap at most", bytes(float64(v.HeapMost)), "")
-		add("Memory of the process", bytes(float64(v.Resident)), "resident, at the end")
-		add("Garbage collections", whole(v.GCs), "paused for "+nanos(float64(v.GCPause))+" in all")
+		add("Server, processors in use", words.Digits(v.CPU), "on average")
+		add("Server, processor time an operation", words.Nanos(float64(v.CPUPerOp)), "answered in time")
+		add("Heap at the start", words.Bytes(float64(v.HeapStart)), "after a forced collection")
+		add("Heap at the end", words.Bytes(float64(v.HeapEnd)), "after a forced collection")
+		add("Heap at most", words.Bytes(float64(v.HeapMost)), "")
+		add("Memory of the process", words.Bytes(float64(v.Resident)), "resident, at the end")
+		add("Garbage collections", words.Whole(v.GCs), "paused for "+words.Nanos(float64(v.GCPause))+" in all")
 		if v.Groups > 0 {
-			add("Groups made durable", whole(v.Groups), digits(v.Records)+" records a group on average")
-			add("Making a group durable", nanos(float64(v.Fsync)), "median")
+			add("Groups made durable", words.Whole(v.Groups), words.Digits(v.Records)+" records a group on average")
+			add("Making a group durable", words.Nanos(float64(v.Fsync)), "median")
 		}
-		add("Refused by the limits of the server", whole(v.Refused), "")
+		add("Refused by the limits of the server", words.Whole(v.Refused), "")
 	} else {
 		add("Server", "–", "not known: the target has no admin port")
 	}
 	g := &r.Generator
-	add("Generator, processors in use", digits(g.CPU), "on average")
-	add("Generator, handed out late", percent(g.Late), "of the operations, by over 1 ms")
-	add("Generator, latest", nanos(float64(g.WorstLate)), "by its own clock")
+	add("Generator, processors in use", words.Digits(g.CPU), "on average")
+	add("Generator, handed out late", words.Percent(g.Late), "of the operations, by over 1 ms")
+	add("Generator, latest", words.Nanos(float64(g.WorstLate)), "by its own clock")
 	return t
 }
 
@@ -711,7 +720,7 @@ func curveTable(r *load.Result) table {
 	at := func(l *load.Latency, share float64) string {
 		for _, q := range curve(l) {
 			if q.Share >= share-1e-12 {
-				return nanos(float64(q.Value))
+				return words.Nanos(float64(q.Value))
 			}
 		}
 		return "–"
@@ -733,12 +742,12 @@ func courseTable(moments []moment, each int) table {
 	t := table{Name: "The course, as a table", Caption: caption, Head: columns("From second", ">Due", ">Answered", ">Granted", ">Refused", ">Timed out", ">Dropped", ">p50", ">p99", ">Longest", ">Server, processors", ">Generator", ">Heap", ">Collections", ">In flight")}
 	for i := range moments {
 		m := &moments[i]
-		name := digits(m.at)
+		name := words.Digits(m.at)
 		if m.warm {
 			name += " (warm-up)"
 		}
-		t.Rows = append(t.Rows, []string{name, whole(m.intended), whole(m.answered), whole(m.granted), whole(m.refused), whole(m.timedOut), whole(m.dropped),
-			nanos(m.p50), nanos(m.p99), nanos(m.longest), digits(m.server), digits(m.generator), bytes(m.heap), whole(m.gc), digits(m.inFlight)})
+		t.Rows = append(t.Rows, []string{name, words.Whole(m.intended), words.Whole(m.answered), words.Whole(m.granted), words.Whole(m.refused), words.Whole(m.timedOut), words.Whole(m.dropped),
+			words.Nanos(m.p50), words.Nanos(m.p99), words.Nanos(m.longest), words.Digits(m.server), words.Digits(m.generator), words.Bytes(m.heap), words.Whole(m.gc), words.Digits(m.inFlight)})
 	}
 	return t
 }
@@ -754,7 +763,7 @@ func machineTable(r *load.Result) table {
 	add("Processor", m.CPU)
 	add("Processors", fmt.Sprintf("%d, of which the generator may use %d", m.Cores, m.GOMAXPROCS))
 	if m.Memory > 0 {
-		add("Memory", bytes(float64(m.Memory)))
+		add("Memory", words.Bytes(float64(m.Memory)))
 	}
 	add("System", strings.TrimSpace(m.OS+" "+m.Kernel))
 	add("Go", m.Go)
@@ -763,12 +772,12 @@ func machineTable(r *load.Result) table {
 	add("Network in service", r.Target.Network)
 	add("Workload", fmt.Sprintf("%s, seed %d, hash %s", r.Workload.Name, r.Workload.Seed, r.Workload.Hash))
 	add("Mode", fmt.Sprintf("%s, %d a message", r.Mode, r.PerMessage))
-	add("Connections", whole(int64(r.Connections)))
-	add("Callers", whole(int64(r.Callers)))
-	add("Timeout", span(r.Timeout))
+	add("Connections", words.Whole(int64(r.Connections)))
+	add("Callers", words.Whole(int64(r.Callers)))
+	add("Timeout", words.Span(r.Timeout))
 	add("Begun", r.Started.UTC().Format(time.RFC3339))
-	add("Warm-up", span(r.WarmUp))
-	add("Measured", span(r.Duration))
+	add("Warm-up", words.Span(r.WarmUp))
+	add("Measured", words.Span(r.Duration))
 	return t
 }
 
@@ -785,16 +794,16 @@ func (b *builder) together(results []*load.Result) *together {
 		}
 		cpu := "–"
 		if r.Server != nil {
-			cpu = nanos(float64(r.Server.CPUPerOp))
+			cpu = words.Nanos(float64(r.Server.CPUPerOp))
 		}
 		right := "✓ nothing wrong"
 		if n := r.Correctness.Failures(); n > 0 {
-			right = "✗ " + whole(n) + " failures"
+			right = "✗ " + words.Whole(n) + " failures"
 		} else if r.Correctness.Holds+r.Correctness.Cells+r.Correctness.Repeats+r.Correctness.Decisions == 0 {
 			right = "– not checked"
 		}
 		l := &op.Latency
-		t.Rows = append(t.Rows, []string{name, digits(r.Offered), digits(r.Achieved), nanos(float64(l.P50)), nanos(float64(l.P99)), nanos(float64(l.P999)), nanos(float64(l.Max)), cpu, percent(1 - part(op.Answered, op.Intended)), right})
+		t.Rows = append(t.Rows, []string{name, words.Digits(r.Offered), words.Digits(r.Achieved), words.Nanos(float64(l.P50)), words.Nanos(float64(l.P99)), words.Nanos(float64(l.P999)), words.Nanos(float64(l.Max)), cpu, words.Percent(1 - part(op.Answered, op.Intended)), right})
 	}
 	both := &together{Table: t}
 	if len(list) > 0 {

@@ -1,7 +1,7 @@
 package report
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -15,11 +15,12 @@ import (
 
 	"github.com/allot-engine/allot/bench/load"
 	"github.com/allot-engine/allot/bench/report/synth"
+	"github.com/allot-engine/allot/bench/report/words"
 )
 
 func draw(t testing.TB, results ...*load.Result) string {
 	t.Helper()
-	var b stdbytes.Buffer
+	var b bytes.Buffer
 	if err := Write(&b, results...); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func selfContained(t *testing.T, html string) {
 	}
 }
 
-// Pages of all kinds are whole, ask nobody for anything, and are the same each time.
+// Pages of all kinds are words.Whole, ask nobody for anything, and are the same each time.
 func TestPages(t *testing.T) {
 	for name, results := range pages() {
 		html := draw(t, results...)
@@ -118,7 +119,7 @@ func TestPages(t *testing.T) {
 // What a page must say of a run, and must not say of another.
 func TestSaid(t *testing.T) {
 	all := pages()
-	for name, words := range map[string]struct{ with, without []string }{
+	for name, said := range map[string]struct{ with, without []string }{
 		"run": {
 			[]string{"✓ Correct", "✓ Objectives held", "0 ✓ none", "Groups made durable", "name: peak-day", `href="./cpu.pprof"`, "with its journal on disk", "None refused, none timed out, none dropped."},
 			[]string{"✗", "The generator was the bottleneck", "Windows"},
@@ -130,12 +131,12 @@ func TestSaid(t *testing.T) {
 		"two":      {[]string{"2 load tests: peak-day", `id="run-2"`, `href="#run-1"`, "Whether a difference is more than chance"}, nil},
 	} {
 		html := draw(t, all[name]...)
-		for _, want := range append(words.with, "prefers-color-scheme:dark", "@media print", `lang="en"`, "coordinated omission", "result.json") {
+		for _, want := range append(said.with, "prefers-color-scheme:dark", "@media print", `lang="en"`, "coordinated omission", "result.json") {
 			if !strings.Contains(html, want) {
 				t.Errorf("%s: the page does not say %q", name, want)
 			}
 		}
-		for _, not := range words.without {
+		for _, not := range said.without {
 			if strings.Contains(html, not) {
 				t.Errorf("%s: the page says %q", name, not)
 			}
@@ -248,24 +249,17 @@ func TestHeapTrend(t *testing.T) {
 	}
 }
 
-func TestText(t *testing.T) {
-	for got, want := range map[string]string{
-		nanos(0): "0", nanos(999): "999 ns", nanos(1500): "1.5 µs", nanos(999.6): "1 µs", nanos(12_345_678): "12.3 ms", nanos(2e9): "2 s", nanos(125e9): "125 s",
-		bytes(512): "512 B", bytes(1 << 20): "1 MiB", bytes(-1.5 * (1 << 30)): "−1.5 GiB",
-		digits(1234567.8): "1,234,568", digits(0.01234): "0.0123", digits(9.999): "10", digits(99.96): "100", digits(math.NaN()): "–", digits(1e-9): "0",
-		percent(0): "0 %", percent(1): "100 %", percent(0.99999): "99.9990 %", percent(0.9999999): "99.9999 %", percent(0.0012): "0.12 %",
-		span(90 * time.Second): "1m30s", span(2 * time.Hour): "2h", span(1500 * time.Millisecond): "1.5 s", span(10 * time.Minute): "10m",
-		link("a b/c.pprof"): "./a%20b/c.pprof", link("javascript:x"): "./javascript:x",
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
+func TestLink(t *testing.T) {
+	for name, want := range map[string]string{"a b/c.pprof": "./a%20b/c.pprof", "javascript:x": "./javascript:x", "../x/cpu.pprof": "./../x/cpu.pprof", "//host/x": ".///host/x"} {
+		if got := link(name); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
 		}
 	}
 }
 
 func TestAxes(t *testing.T) {
 	for _, c := range []struct{ low, high float64 }{{1, 1}, {0.8e6, 21e6}, {3, 4}, {1, 1e12}, {999, 1001}} {
-		a := logarithmic(c.low, c.high, digits)
+		a := logarithmic(c.low, c.high, words.Digits)
 		if a.low > c.low || a.high < c.high || len(a.ticks) < 2 || len(a.ticks) > 14 {
 			t.Errorf("%v: from %v to %v with %d ticks", c, a.low, a.high, len(a.ticks))
 		}
@@ -274,7 +268,7 @@ func TestAxes(t *testing.T) {
 		}
 	}
 	for _, high := range []float64{0, 0.3, 1, 7, 12345} {
-		if a := linear(high, 5, digits); a.high < high || len(a.ticks) < 2 || len(a.ticks) > 7 || a.share(0) != 0 {
+		if a := linear(high, 5, words.Digits); a.high < high || len(a.ticks) < 2 || len(a.ticks) > 7 || a.share(0) != 0 {
 			t.Errorf("%v: to %v with %d ticks", high, a.high, len(a.ticks))
 		}
 	}

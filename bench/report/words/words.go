@@ -1,4 +1,5 @@
-package report
+// Package words writes figures of load tests for people: durations, bytes, shares and counts, with as many digits as count.
+package words
 
 import (
 	"math"
@@ -9,8 +10,8 @@ import (
 	"github.com/allot-engine/allot/simulate/report/svg"
 )
 
-// digits writes a number with three digits that count, and commas.
-func digits(v float64) string {
+// Digits writes a number with three digits that count, and commas.
+func Digits(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "–"
 	}
@@ -32,25 +33,26 @@ func digits(v float64) string {
 	return svg.Grouped(strings.TrimSuffix(strings.TrimRight(s, "0"), "."), 0)
 }
 
-func whole(n int64) string { return svg.Grouped(strconv.FormatInt(n, 10), 0) }
+// Whole writes a count with commas.
+func Whole(n int64) string { return svg.Grouped(strconv.FormatInt(n, 10), 0) }
 
-// nanos writes a duration in the unit that suits it.
-func nanos(v float64) string {
+// Nanos writes a duration in the unit that suits it.
+func Nanos(v float64) string {
 	switch size := math.Abs(v); {
 	case size == 0:
 		return "0"
 	case size < 999.5:
-		return digits(v) + " ns"
+		return Digits(v) + " ns"
 	case size < 999.5e3:
-		return digits(v/1e3) + " µs"
+		return Digits(v/1e3) + " µs"
 	case size < 999.5e6:
-		return digits(v/1e6) + " ms"
+		return Digits(v/1e6) + " ms"
 	}
-	return digits(v/1e9) + " s"
+	return Digits(v/1e9) + " s"
 }
 
-// span writes how long something took, as people say it.
-func span(d time.Duration) string {
+// Span writes how long something took, as people say it.
+func Span(d time.Duration) string {
 	if d >= time.Minute {
 		s := d.Round(time.Second).String()
 		if short, ok := strings.CutSuffix(s, "m0s"); ok {
@@ -61,34 +63,27 @@ func span(d time.Duration) string {
 		}
 		return s
 	}
-	return nanos(float64(d))
+	return Nanos(float64(d))
 }
 
-func bytes(v float64) string {
+// Bytes writes an amount of memory in the binary unit that suits it.
+func Bytes(v float64) string {
 	for _, u := range []struct {
 		size float64
 		name string
 	}{{1 << 40, " TiB"}, {1 << 30, " GiB"}, {1 << 20, " MiB"}, {1 << 10, " KiB"}} {
 		if math.Abs(v) >= u.size {
-			return digits(v/u.size) + u.name
+			return Digits(v/u.size) + u.name
 		}
 	}
-	return digits(v) + " B"
+	return Digits(v) + " B"
 }
 
-// percent writes a share, as exactly as it takes to tell it from none and all.
-func percent(share float64) string {
+// Percent writes a share, as exactly as it takes to tell it from none and all.
+func Percent(share float64) string {
 	v := 100 * share
 	if v > 99 && v < 100 {
 		return strconv.FormatFloat(math.Min(v, 99.9999), 'f', 4, 64) + " %"
 	}
-	return digits(v) + " %"
-}
-
-// part is a part of a whole as a share; 0 of nothing.
-func part(n, of int64) float64 {
-	if of == 0 {
-		return 0
-	}
-	return float64(n) / float64(of)
+	return Digits(v) + " %"
 }
