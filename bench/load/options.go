@@ -28,7 +28,10 @@ type Options struct {
 	Admin   string     // address of the target's admin port; "": what only that knows is not in the result
 	Own     *OwnServer // the target, where StartServer started it; it sets Target and Admin
 	RunID   string     // begins every request id, so that two runs on one server ask for different things; default drawn at random
-	Arrival string     // what is said of the arrivals in the result, as "constant 5000/s"
+	Arrival string     // what is said of the arrivals in the result; default what Arrivals say of themselves
+
+	// Arrivals say when the orders of Run come; nil: as the workload says. Drive takes no heed of it.
+	Arrivals workload.Arrivals
 
 	Mode        string        // default Unary
 	PerMessage  int           // orders a message of Stream and a call of Batch; default 100

@@ -18,6 +18,8 @@ type Result struct {
 	Target   Target   `json:"target"`
 	Workload Workload `json:"workload"`
 
+	RunID       string        `json:"run_id"`      // with which every request id begins
+	Arrivals    string        `json:"arrivals"`    // in words, as "constant 5000/s"
 	Mode        string        `json:"mode"`        // unary, stream or batch
 	PerMessage  int           `json:"per_message"` // orders a message of stream and batch; 1 for unary
 	Connections int           `json:"connections"`
@@ -73,11 +75,13 @@ type Workload struct {
 // An Operation is what became of the calls of one kind: allocate, quote, confirm, release, adjust, ...
 type Operation struct {
 	Name     string           `json:"name"`
-	Intended int64            `json:"intended"` // that were due in the measured part
+	Intended int64            `json:"intended"` // that were due in the measured part: Answered + all of Codes + Dropped
 	Answered int64            `json:"answered"` // OK in time: granted, or refused by decision
 	Granted  int64            `json:"granted"`  // of the answered ones, those with a hold or an effect
 	Codes    map[string]int64 `json:"codes"`    // errors by gRPC code, as RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED are those that timed out
 	Dropped  int64            `json:"dropped"`  // never sent: all callers were busy and the queue of the generator was full
+	Unsent   int64            `json:"unsent"`   // of the errors, those that were never sent: their time was up, the run over, or the stream gone, before a caller could
+	Moot     int64            `json:"moot"`     // not among the intended ones: they were about an order that was not granted
 	Latency  Latency          `json:"latency"`  // of what was answered, from its intended start
 	Service  Latency          `json:"service"`  // of the same, from when it was really sent
 	Refusals Latency          `json:"refusals"` // of errors, from when they were really sent
@@ -151,6 +155,7 @@ type Server struct {
 	Refused   int64              `json:"refused,omitempty"` // by the limits of the server
 	Start     map[string]float64 `json:"start,omitempty"`   // samples by name and labels, at the start of the measured part
 	End       map[string]float64 `json:"end,omitempty"`
+	Trouble   string             `json:"trouble,omitempty"` // what the admin port did not tell, and why; the fields of it are 0
 }
 
 // A Correctness is what was found wrong, by the accounting of callers. All but the counts of what was checked must be 0.

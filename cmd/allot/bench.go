@@ -38,7 +38,7 @@ type commands = []func(*terminal) *cobra.Command
 var (
 	benchRun = commands{newBenchRun}
 
-	benchWorkload commands // newBenchWorkload
+	benchWorkload = commands{newBenchWorkload}
 
 	benchSaturate commands // newBenchSaturate
 

@@ -15,6 +15,7 @@ const (
 	exitFailed  = 3 // the world did not let it
 	exitRefused = 4 // allocate --strict
 	exitNoGo    = 5 // compare --go
+	exitMissed  = 6 // bench: an objective is not held, the service was wrong, or it became slower
 )
 
 // A toldError ends a command with a code, when it has told why already.
@@ -37,6 +38,8 @@ func exitCodesTopic() *cobra.Command {
      replayed until the interruption is kept as a partial result
   4  allocate --strict: every order could be read, and some were refused
   5  compare --go: the runs were compared, and one does not meet a condition
+  6  bench: the load was run, and a condition of --slo is not held, or what callers were told does not hold against the
+     server; bench compare: one result is slower than the other
 
 A refused order is a result and not a failure, which is why it counts under --strict only. A server that was told to
 stop (SIGINT, SIGTERM) ends with 0 when every call in flight ended by itself, and with 3 when some were cut off. One that

@@ -49,6 +49,7 @@ type serveFlags struct {
 
 	prices      pricesFlags
 	simulations serveSimulations
+	clock       clockFlags
 }
 
 func newServe(t *terminal) *cobra.Command {
@@ -88,6 +89,9 @@ A decision takes as long as its search, which has limits of its own, and so can 
 those that take longer with the best plan so far, its proven bound and the mark that time has stopped it; "allot ledger replay"
 tells of them apart.
 
+With --clock-from and --clock-speed its clock is another one than the time: a load test lets a day pass in ten minutes. The log says
+so. A data directory that has seen a later moment than --clock-from is refused.
+
 Nothing is encrypted and nobody is asked who they are: listen on this machine, or behind a proxy that does both.`,
 		Example: `  allot serve examples/us-parcel
   allot serve examples/us-parcel --data data
@@ -113,6 +117,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
 	fl.prices.add(cmd)
 	fl.simulations.add(cmd, &fl.cfg)
+	fl.clock.add(cmd)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
@@ -198,7 +203,10 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		}
 	}
 	var read atomic.Pointer[loaded]
-	fl.cfg.Log, fl.cfg.Now, fl.cfg.Files = log, t.now, root.FS()
+	fl.cfg.Log, fl.cfg.Files = log, root.FS()
+	if fl.cfg.Now, err = fl.clock.now(t.now, fl.cfg.Store, log); err != nil {
+		return err
+	}
 	fl.cfg.Loaded = func(snap *network.Snapshot, stock *network.Stock) { read.Store(&loaded{snap, stock}) }
 	histories, err := fl.simulations.open(&fl.cfg)
 	if err != nil {

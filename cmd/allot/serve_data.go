@@ -35,6 +35,7 @@ func (fl *serveFlags) check(given func(flag string) bool) error {
 	}
 	fl.prices.check(given, &bad)
 	fl.simulations.check(given, &fl.cfg, &bad)
+	fl.clock.check(given, &fl.cfg.Ledger.Retention, &bad)
 	if bad.Len() > 0 {
 		return misuse(bad.Err())
 	}

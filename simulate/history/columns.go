@@ -102,6 +102,14 @@ func renumbered[T any](column []int32, table []T) []T {
 	return kept
 }
 
+// Seal finishes a history that a program built column by column: it numbers what the columns refer to by first appearance, drops
+// what nothing refers to, and works out Hash, so that Read returns the same history from what WriteParquet writes. Orders and
+// moves must be in the order of time. Histories that Read, Scale and Inject return are sealed.
+func (h *History) Seal() {
+	h.compact()
+	h.seal()
+}
+
 // seal works out the hash: of the digests of the columns, which are taken side by side.
 func (h *History) seal() {
 	columns := [...]func(*digest){

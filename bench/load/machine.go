@@ -1,0 +1,59 @@
+package load
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// machine tells where this process runs, as far as the system tells.
+func machine() Machine {
+	m := Machine{OS: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Go: runtime.Version()}
+	if raw, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(raw))
+	}
+	if raw, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		m.CPU = field(string(raw), "model name")
+	}
+	if raw, err := os.ReadFile("/proc/meminfo"); err == nil {
+		kib, _, _ := strings.Cut(field(string(raw), "MemTotal"), " ")
+		n, _ := strconv.ParseInt(kib, 10, 64) // 0 where it is something else
+		m.Memory = n << 10
+	}
+	return m
+}
+
+// field returns the value of the first line "name : value".
+func field(text, name string) string {
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// build tells which build this is, as allot version does.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	out := info.Main.Version
+	if out == "" {
+		out = "(devel)"
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if revision := settings["vcs.revision"]; revision != "" {
+		out += " " + revision
+	}
+	if settings["vcs.modified"] == "true" {
+		out += " with changes"
+	}
+	return out
+}
