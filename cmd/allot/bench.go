@@ -46,7 +46,7 @@ var (
 
 	benchCompare = commands{newBenchCompare}
 
-	benchPlan commands // newBenchPlan
+	benchPlan = commands{newBenchPlan}
 
 	benchReport = commands{newBenchReport}
 )

@@ -15,9 +15,6 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-// exitSlower is the code of bench compare for a slowdown, and for what is wrong.
-const exitSlower = 6
-
 // A benchCompareFlags is how allot bench compare was called.
 type benchCompareFlags struct {
 	threshold, errors, alpha string
@@ -118,7 +115,7 @@ func benchCompareSides(t *terminal, fl *benchCompareFlags, dirA, dirB string) er
 		printBenchComparison(t.out, c, a, b)
 	}
 	if c.Slower || c.Wrong {
-		return toldError(exitSlower)
+		return toldError(exitMissed)
 	}
 	return nil
 }
