@@ -703,6 +703,9 @@ func resources(r *load.Result) table {
 			add("Making a group durable", words.Nanos(float64(v.Fsync)), "median")
 		}
 		add("Refused by the limits of the server", words.Whole(v.Refused), "")
+		if v.Trouble != "" {
+			add("Not told by the server", "–", v.Trouble)
+		}
 	} else {
 		add("Server", "–", "not known: the target has no admin port")
 	}
@@ -771,6 +774,7 @@ func machineTable(r *load.Result) table {
 	add("Target", r.Target.Address)
 	add("Network in service", r.Target.Network)
 	add("Workload", fmt.Sprintf("%s, seed %d, hash %s", r.Workload.Name, r.Workload.Seed, r.Workload.Hash))
+	add("Arrivals", r.Arrivals)
 	add("Mode", fmt.Sprintf("%s, %d a message", r.Mode, r.PerMessage))
 	add("Connections", words.Whole(int64(r.Connections)))
 	add("Callers", words.Whole(int64(r.Callers)))
