@@ -62,7 +62,7 @@ func TestFlagsSlowdownsAndNotChance(t *testing.T) {
 		switch {
 		case os.Getenv("ALLOT_LONG") != "":
 		case testing.Short():
-			pairs = 40
+			pairs = 10
 		case i > 0:
 			pairs = 100
 		}
