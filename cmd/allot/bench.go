@@ -44,9 +44,9 @@ var (
 
 	benchSoak = commands{newBenchSoak}
 
-	benchCompare commands // newBenchCompare
+	benchCompare = commands{newBenchCompare}
 
-	benchPlan commands // newBenchPlan
+	benchPlan = commands{newBenchPlan}
 
-	benchReport commands // newBenchReport
+	benchReport = commands{newBenchReport}
 )

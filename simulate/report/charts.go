@@ -3,69 +3,23 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"html"
 	"html/template"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/allot-engine/allot/simulate/compare"
+	"github.com/allot-engine/allot/simulate/report/svg"
 	"github.com/allot-engine/allot/units"
 )
 
-// A drawing is an SVG picture as it is written. Strings among the arguments of add are escaped: nothing else may
-// bring what others named into it.
-type drawing struct {
-	strings.Builder
-	id int // of titles, unique in the page
-}
-
-func (d *drawing) add(format string, args ...any) {
-	for i, a := range args {
-		switch v := a.(type) {
-		case string:
-			args[i] = html.EscapeString(clean(v))
-		case template.HTML:
-			args[i] = string(v)
-		}
-	}
-	fmt.Fprintf(d, format, args...)
-	d.WriteByte('\n')
-}
-
-// clean drops what XML and terminals have no use for.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '\ufffd'
-		}
-		return r
-	}, s)
-}
-
-func short(s string, n int) string {
-	r := []rune(clean(s))
-	if len(r) <= n {
-		return string(r)
-	}
-	return string(r[:n-1]) + "…"
-}
-
-func (p *page) begin(class string, width, height int, title, desc string) *drawing {
+func (p *page) begin(class string, width, height int, title, desc string) *svg.Drawing {
 	p.ids++
-	d := &drawing{id: p.ids}
-	margin := 0
 	if class == "map" { // cells reach over its edges
-		margin, width, height = -20, width+40, height+40
+		const margin = 20
+		return svg.New(p.ids, class, -margin, -margin, width+2*margin, height+2*margin, title, desc)
 	}
-	d.add(`<svg class="%s" viewBox="%d %d %d %d" role="img" aria-labelledby="t%d d%d"><title id="t%d">%s</title><desc id="d%d">%s</desc>`,
-		class, margin, margin, width, height, d.id, d.id, d.id, title, d.id, desc)
-	return d
-}
-
-func (d *drawing) end() template.HTML {
-	d.add("</svg>")
-	return template.HTML(d.String()) //nolint:gosec // add escaped every string in it
+	return svg.New(p.ids, class, 0, 0, width, height, title, desc)
 }
 
 // dearer and cheaper are told by hatching, too.
@@ -129,14 +83,14 @@ func (p *page) waterfall(steps []compare.Step) template.HTML {
 		if s.Kind == "base" || s.Kind == "run" {
 			from, class = low, "total"
 		}
-		d.add(`<text x="%d" y="%d" text-anchor="end">%s<title>%s</title></text>`, left-10, y+16, short(stepName(s), 32), stepName(s))
+		d.Add(`<text x="%d" y="%d" text-anchor="end">%s<title>%s</title></text>`, left-10, y+16, svg.Short(stepName(s), 32), stepName(s))
 		a, b := min(x(from), x(to)), max(x(from), x(to))
-		d.add(`<rect class="bar %s" x="%.1f" y="%d" width="%.1f" height="16"/>`, class, a, y+4, max(b-a, 1.5))
+		d.Add(`<rect class="bar %s" x="%.1f" y="%d" width="%.1f" height="16"/>`, class, a, y+4, max(b-a, 1.5))
 		if class != "total" {
-			d.add(`<rect class="hatch %s" x="%.1f" y="%d" width="%.1f" height="16"/>`, class, a, y+4, max(b-a, 1.5))
+			d.Add(`<rect class="hatch %s" x="%.1f" y="%d" width="%.1f" height="16"/>`, class, a, y+4, max(b-a, 1.5))
 		}
 		if i+1 < len(steps) {
-			d.add(`<path class="link" d="M%.1f %dv8"/>`, x(to), y+20)
+			d.Add(`<path class="link" d="M%.1f %dv8"/>`, x(to), y+20)
 		}
 		text := signed(s.Amount, 2)
 		switch {
@@ -145,13 +99,13 @@ func (p *page) waterfall(steps []compare.Step) template.HTML {
 		case s.Kind == folded:
 			text = "see the table"
 		}
-		d.add(`<text x="%d" y="%d" text-anchor="end" class="num">%s</text>`, width-4, y+16, text)
+		d.Add(`<text x="%d" y="%d" text-anchor="end" class="num">%s</text>`, width-4, y+16, text)
 		level = s.Level
 	}
 	if low > 0 {
-		d.add(`<text x="%d" y="%d" class="note">bars begin at %s, not at zero</text>`, left, row*len(steps)+16, amount(low, 0))
+		d.Add(`<text x="%d" y="%d" class="note">bars begin at %s, not at zero</text>`, left, row*len(steps)+16, amount(low, 0))
 	}
-	return d.end()
+	return d.End()
 }
 
 // A line is a series of a chart by day; NaN where there is none.
@@ -165,7 +119,7 @@ func (p *page) byDay(class string, width, height int, title, desc string, dates 
 	const left, top, bottom = 60, 10, 22
 	d := p.begin(class, width, height, title, desc)
 	if len(dates) == 0 {
-		return d.end()
+		return d.End()
 	}
 	high, limit := 0.0, 0.0
 	for _, l := range lines {
@@ -180,9 +134,9 @@ func (p *page) byDay(class string, width, height int, title, desc string, dates 
 	if limit <= 3*high { // else the loads would be lines on the ground
 		high, limit = max(high, limit), 0
 	}
-	high = nice(max(high, 1))
+	high = svg.Nice(max(high, 1))
 	if limit > 0 {
-		d.add(`<text class="tick" text-anchor="end" x="%d" y="%d">capacity up to %s, above the chart</text>`, width-12, top+12, label(limit))
+		d.Add(`<text class="tick" text-anchor="end" x="%d" y="%d">capacity up to %s, above the chart</text>`, width-12, top+12, label(limit))
 	}
 	span := max(float64(dates[len(dates)-1]-dates[0]), 1)
 	x := func(date units.Date) float64 { return left + (float64(width)-left-12)*float64(date-dates[0])/span }
@@ -190,9 +144,9 @@ func (p *page) byDay(class string, width, height int, title, desc string, dates 
 		return float64(height) - bottom - (float64(height)-bottom-top)*v/high
 	}
 	for _, v := range []float64{0, high / 2, high} {
-		d.add(`<path class="grid" d="M%d %.1fH%d"/><text class="tick" text-anchor="end" x="%d" y="%.1f">%s</text>`, left, y(v), width-12, left-5, y(v)+4, label(v))
+		d.Add(`<path class="grid" d="M%d %.1fH%d"/><text class="tick" text-anchor="end" x="%d" y="%.1f">%s</text>`, left, y(v), width-12, left-5, y(v)+4, label(v))
 	}
-	d.add(`<text class="tick" x="%d" y="%d">%s</text><text class="tick" text-anchor="end" x="%d" y="%d">%s</text>`,
+	d.Add(`<text class="tick" x="%d" y="%d">%s</text><text class="tick" text-anchor="end" x="%d" y="%d">%s</text>`,
 		left, height-5, dates[0].String(), width-12, height-5, dates[len(dates)-1].String())
 	for _, l := range lines {
 		var path strings.Builder
@@ -208,21 +162,10 @@ func (p *page) byDay(class string, width, height int, title, desc string, dates 
 			}
 		}
 		if path.Len() > 0 {
-			d.add(`<path class="line %s" d="%s"/>`, l.class, path.String())
+			d.Add(`<path class="line %s" d="%s"/>`, l.class, path.String())
 		}
 	}
-	return d.end()
-}
-
-// nice rounds up to 1, 2 or 5 times a power of ten.
-func nice(v float64) float64 {
-	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, m := range []float64{1, 2, 5} {
-		if v <= m*power*(1+1e-9) {
-			return m * power
-		}
-	}
-	return 10 * power
+	return d.End()
 }
 
 // flow draws where orders went, as bands from left to right.
@@ -246,8 +189,8 @@ func (p *page) flow(moves []compare.Move) template.HTML {
 		for _, name := range names {
 			h := float64(sizes[name]) * scale
 			at[name] = y
-			d.add(`<rect class="node" x="%d" y="%.1f" width="10" height="%.1f"/><text x="%d" y="%.1f" text-anchor="%s">%s<title>%s</title></text>`,
-				x, y, max(h, 1), text, y+max(h/2, 3)+4, anchor, short(name, 34), name)
+			d.Add(`<rect class="node" x="%d" y="%.1f" width="10" height="%.1f"/><text x="%d" y="%.1f" text-anchor="%s">%s<title>%s</title></text>`,
+				x, y, max(h, 1), text, y+max(h/2, 3)+4, anchor, svg.Short(name, 34), name)
 			y += max(h, least) + gap
 		}
 		return at
@@ -261,10 +204,10 @@ func (p *page) flow(moves []compare.Move) template.HTML {
 		middle := (left + right) / 2
 		shape := fmt.Sprintf("M%d %.1fC%d %.1f %d %.1f %d %.1fV%.1fC%d %.1f %d %.1f %d %.1fZ", left+10, a, middle, a, middle, b, right-10, b, b+h, middle, b+h, middle, a+h, left+10, a+h)
 		for _, class := range []string{"band", "hatch"} {
-			d.add(`<path class="%s %s" d="%s"><title>%s to %s: %s orders, %s</title></path>`, class, direction(int64(m.Change)), shape, m.From, m.To, grouped(fmt.Sprint(m.Orders), 0), signed(m.Change, 2))
+			d.Add(`<path class="%s %s" d="%s"><title>%s to %s: %s orders, %s</title></path>`, class, direction(int64(m.Change)), shape, m.From, m.To, svg.Grouped(fmt.Sprint(m.Orders), 0), signed(m.Change, 2))
 		}
 	}
-	return d.end()
+	return d.End()
 }
 
 // A scale puts values into classes: -3 to 3 of a change, 1 to 5 of a level.
@@ -288,7 +231,7 @@ func newScale(values []float64, single bool) scale {
 	if single {
 		return scale{true, []float64{at(0.2), at(0.4), at(0.6), at(0.8)}}
 	}
-	top := nice(max(at(0.9), 0.01))
+	top := svg.Nice(max(at(0.9), 0.01))
 	return scale{false, []float64{top / 4, top / 2}}
 }
 
@@ -423,14 +366,14 @@ func (p *page) cells(parts *compare.Parts, currency string) (drawn template.HTML
 		if p.Single {
 			raw, n = t.part.RunEach.String(), t.part.RunFilled
 		}
-		d.add(`<path class="cell %s" d="%s" data-value="%s"><title>%s: %s, %d orders</title></path>`, class, t.path, raw, t.part.Key, money, n)
+		d.Add(`<path class="cell %s" d="%s" data-value="%s"><title>%s: %s, %d orders</title></path>`, class, t.path, raw, t.part.Key, money, n)
 		if mark != "" && t.size > 16 {
-			d.add(`<text class="mark %s" x="%.1f" y="%.1f" aria-hidden="true">%s</text>`, on, t.x, t.y+3.5, mark)
+			d.Add(`<text class="mark %s" x="%.1f" y="%.1f" aria-hidden="true">%s</text>`, on, t.x, t.y+3.5, mark)
 		}
 	}
 	if us {
-		d.add(`<path class="frame" d="M0 470H150L210 530V610M210 530H330L340 540V610"/>`)
-		d.add(`<path class="border" d="%s"/>`, bordersPath())
+		d.Add(`<path class="frame" d="M0 470H150L210 530V610M210 530H330L340 540V610"/>`)
+		d.Add(`<path class="border" d="%s"/>`, bordersPath())
 	}
 	switch {
 	case parts.Rest != nil:
@@ -441,7 +384,7 @@ func (p *page) cells(parts *compare.Parts, currency string) (drawn template.HTML
 	if hidden > 0 {
 		note += fmt.Sprintf("%d orders lie outside of the map or say no place.", hidden)
 	}
-	return d.end(), s.legend(), note
+	return d.End(), s.legend(), note
 }
 
 // forest draws a figure's relative change with its interval, in a cell of a table. limit is the end of the axis.
@@ -451,15 +394,15 @@ func (p *page) forest(e compare.Estimate, better int, limit float64) template.HT
 	}
 	const width, height = 180, 16
 	x := func(v float64) float64 { return width/2 + (width/2-4)*max(-1, min(1, v/limit)) }
-	d := &drawing{}
-	d.add(`<svg class="forest" viewBox="0 0 %d %d" aria-hidden="true"><path class="grid" d="M%d 0v%d"/>`, width, height, width/2, height)
+	d := &svg.Drawing{}
+	d.Add(`<svg class="forest" viewBox="0 0 %d %d" aria-hidden="true"><path class="grid" d="M%d 0v%d"/>`, width, height, width/2, height)
 	if e.Interval != nil {
-		d.add(`<path class="whisker" d="M%.1f 8H%.1f"/>`, x(e.Interval.Low), x(e.Interval.High))
+		d.Add(`<path class="whisker" d="M%.1f 8H%.1f"/>`, x(e.Interval.Low), x(e.Interval.High))
 	}
 	class := "same"
 	if e.Clear() {
 		class = map[bool]string{true: "down", false: "up"}[(e.Value > 0) == (better > 0)]
 	}
-	d.add(`<circle class="dot %s" cx="%.1f" cy="8" r="4"/>`, class, x(float64(e.Value)))
-	return d.end()
+	d.Add(`<circle class="dot %s" cx="%.1f" cy="8" r="4"/>`, class, x(float64(e.Value)))
+	return d.End()
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/allot-engine/allot/simulate/compare"
+	"github.com/allot-engine/allot/simulate/report/svg"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -106,7 +107,7 @@ func (p *page) section(i int) section {
 	s.Axis = 0.01
 	if len(sizes) > 0 {
 		slices.Sort(sizes)
-		s.Axis = nice(max(sizes[len(sizes)*3/4], 0.01))
+		s.Axis = svg.Nice(max(sizes[len(sizes)*3/4], 0.01))
 	}
 	if !p.Single {
 		s.WaterSVG = p.waterfall(a.Waterfall)
@@ -147,7 +148,7 @@ func (p *page) costByDay(a *compare.Against) template.HTML {
 		lines = lines[1:]
 	}
 	return p.byDay("chart", 975, 240, "Cost by day of ordering", "The base is the dashed line, the run the full one. The table after it has each day.", dates, lines,
-		func(v float64) string { return grouped(strconv.FormatFloat(v, 'f', -1, 64), 0) })
+		func(v float64) string { return svg.Grouped(strconv.FormatFloat(v, 'f', -1, 64), 0) })
 }
 
 // loads draws what warehouses ship by day, the busiest ones.
@@ -182,7 +183,7 @@ func (p *page) loads(a *compare.Against) []chart {
 		}
 		charts = append(charts, chart{site.Warehouse, p.byDay("small", 330, 130, "Shipments by day from "+site.Warehouse,
 			"The base is the dashed line, the run the full one, capacity the dotted one. The table after the charts has totals and peaks.", dates, lines,
-			func(v float64) string { return grouped(strconv.FormatFloat(v, 'f', -1, 64), 0) })})
+			func(v float64) string { return svg.Grouped(strconv.FormatFloat(v, 'f', -1, 64), 0) })})
 	}
 	return charts
 }
@@ -196,9 +197,9 @@ func (p *page) functions() template.FuncMap {
 		"change": func(m units.Money) cell { return cell{m.String(), signed(m, 2)} },
 		"price":  func(m units.Money) cell { return cell{m.String(), amount(m, 4)} },
 		"each":   func(m units.Money) cell { return cell{m.String(), signed(m, 4)} }, // a change an order
-		"count":  func(n int64) cell { return cell{strconv.FormatInt(n, 10), grouped(strconv.FormatInt(n, 10), 0)} },
+		"count":  func(n int64) cell { return cell{strconv.FormatInt(n, 10), svg.Grouped(strconv.FormatInt(n, 10), 0)} },
 		"more": func(n int64) cell {
-			text := grouped(strconv.FormatInt(n, 10), 0)
+			text := svg.Grouped(strconv.FormatInt(n, 10), 0)
 			if n > 0 {
 				text = "+" + text
 			}
@@ -221,9 +222,10 @@ func (p *page) functions() template.FuncMap {
 			if s == "" {
 				return "not known"
 			}
-			return clean(s)
+			return svg.Clean(s)
 		},
-		"clean": clean,
+		"clean": svg.Clean,
+		"style": func() template.CSS { return svg.Style },
 		"step":  stepName,
 		"list":  func(lists ...[]compare.Figure) [][]compare.Figure { return lists },
 		"dict": func(pairs ...any) map[string]any {
@@ -250,9 +252,9 @@ func (p *page) bound(f compare.Figure, e compare.Estimate, signed, low bool) cel
 // stepName tells the ends of a waterfall from a term of cost of the same name.
 func stepName(s compare.Step) string {
 	if s.Kind == "base" || s.Kind == "run" {
-		return "total of " + clean(s.Name)
+		return "total of " + svg.Clean(s.Name)
 	}
-	return clean(s.Name)
+	return svg.Clean(s.Name)
 }
 
 // word says what a change is to whoever does not see it.
@@ -294,11 +296,11 @@ func (p *page) text(f compare.Figure, v float64, sign bool) string {
 		return strconv.FormatFloat(100*v, 'f', 2, 64) + " %"
 	case compare.MoneyUnit:
 		if f.Name == "total_cost" {
-			return plus + grouped(strconv.FormatFloat(v, 'f', 2, 64), 2)
+			return plus + svg.Grouped(strconv.FormatFloat(v, 'f', 2, 64), 2)
 		}
-		return plus + grouped(strconv.FormatFloat(v, 'f', 4, 64), 4)
+		return plus + svg.Grouped(strconv.FormatFloat(v, 'f', 4, 64), 4)
 	case compare.Km, compare.Grams:
-		return plus + grouped(strconv.FormatFloat(v, 'f', 1, 64), 1) + " " + string(f.Unit)
+		return plus + svg.Grouped(strconv.FormatFloat(v, 'f', 1, 64), 1) + " " + string(f.Unit)
 	case compare.DaysUnit:
 		return plus + minus(strconv.FormatFloat(v, 'f', 3, 64)) + " days"
 	}
@@ -324,7 +326,7 @@ func amount(m units.Money, places int) string {
 	for range places {
 		minor /= 10
 	}
-	return grouped(m.RoundTo(minor).String(), places)
+	return svg.Grouped(m.RoundTo(minor).String(), places)
 }
 
 // signed writes a change of money with so many decimals.
@@ -334,26 +336,4 @@ func signed(m units.Money, places int) string {
 		return "+" + text
 	}
 	return text
-}
-
-// grouped writes a decimal with commas by thousands, and so many decimals, cut or filled up.
-func grouped(s string, places int) string {
-	sign := ""
-	if strings.HasPrefix(s, "-") {
-		sign, s = "−", s[1:]
-	}
-	whole, part, _ := strings.Cut(s, ".")
-	for len(part) < places {
-		part += "0"
-	}
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if places == 0 {
-		if part = strings.TrimRight(part, "0"); part == "" {
-			return sign + whole
-		}
-		return sign + whole + "." + part
-	}
-	return sign + whole + "." + part[:places]
 }
