@@ -95,27 +95,27 @@ func (d *dialog) close() error {
 	return errors.Join(err, wait(d.cmd))
 }
 
-// round solves every model once. Counted is the processor time of the command that solves: neither starting, nor reading
+// round solves the models of some orders. Counted is the processor time of the command that solves: neither starting, nor reading
 // the model, nor writing the solution.
-func (c *cbc) round() (answers, error) {
-	a := newAnswers(len(c.models))
+func (c *cbc) round(which []int) (answers, error) {
+	a := newAnswers(len(which))
 	sum := 0.0
-	for i, m := range c.models {
-		if !m.solvable() {
-			a.status[i] = statusInfeasible
+	for k, i := range which {
+		if !c.models[i].solvable() {
+			a.status[k] = statusInfeasible
 			continue
 		}
 		took, err := c.solve(i)
 		if err != nil {
 			return a, err
 		}
-		a.each[i] = float64(took.Nanoseconds()) / 1e3
-		sum += a.each[i]
-		if err := c.read(i, c.file(i, "sol"), &a); err != nil {
+		a.each[k] = float64(took.Nanoseconds()) / 1e3
+		sum += a.each[k]
+		if a.status[k], a.taken[k], err = c.read(i); err != nil {
 			return a, err
 		}
 	}
-	a.cpu = sum / float64(len(c.models))
+	a.cpu = sum / float64(len(which))
 	return a, nil
 }
 
@@ -143,41 +143,39 @@ func (c *cbc) solve(i int) (took time.Duration, err error) {
 	return took, d.ask("solution " + c.file(i, "sol"))
 }
 
-// read reads a solution, whose first line is its status, and whose others are columns that are not zero.
-func (c *cbc) read(i int, file string, a *answers) error {
-	data, err := os.ReadFile(file)
+// read reads the solution of an order's model, whose first line is its status, and whose others are columns that are not
+// zero.
+func (c *cbc) read(i int) (status string, taken []int, err error) {
+	data, err := os.ReadFile(c.file(i, "sol"))
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	first, rest, _ := strings.Cut(string(data), "\n")
+	return readSolution(string(data))
+}
+
+func readSolution(text string) (status string, taken []int, err error) {
+	first, rest, _ := strings.Cut(text, "\n")
 	switch {
-	case strings.HasPrefix(first, "Optimal"):
-		a.status[i] = statusOptimal
 	case strings.Contains(strings.ToLower(first), "infeasible"):
-		a.status[i] = statusInfeasible
-		return nil
-	default:
-		a.status[i] = strings.TrimSpace(first)
-		return nil
+		return statusInfeasible, nil, nil
+	case !strings.HasPrefix(first, "Optimal"):
+		return strings.TrimSpace(first), nil, nil
 	}
 	for line := range strings.Lines(rest) {
-		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "**"))
+		fields := strings.Fields(line)
 		if len(fields) < 3 {
-			continue
+			return "", nil, fmt.Errorf("cbc: a line of a solution is %q", line)
 		}
-		value, err := strconv.ParseFloat(fields[2], 64)
-		if err != nil {
-			return fmt.Errorf("cbc: solution of order %d: %w", i, err)
-		}
-		j, err := strconv.Atoi(strings.TrimPrefix(fields[1], "x"))
-		if err != nil {
-			return fmt.Errorf("cbc: solution of order %d: %w", i, err)
+		column, err1 := strconv.Atoi(strings.TrimPrefix(fields[1], "x"))
+		value, err2 := strconv.ParseFloat(fields[2], 64)
+		if err := errors.Join(err1, err2); err != nil {
+			return "", nil, fmt.Errorf("cbc: a line of a solution is %q: %w", line, err)
 		}
 		if value > 0.5 {
-			a.taken[i] = append(a.taken[i], j)
+			taken = append(taken, column)
 		}
 	}
-	return nil
+	return statusOptimal, taken, nil
 }
 
 // close does nothing: its processes have ended.

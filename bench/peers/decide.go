@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/allot-engine/allot/bench"
@@ -32,7 +33,7 @@ func newAnswers(n int) answers {
 
 // A solver solves the models that it was made with.
 type solver interface {
-	round() (answers, error)
+	round(which []int) (answers, error)
 	close() error
 }
 
@@ -40,49 +41,42 @@ type solver interface {
 type rival struct {
 	name   string
 	cpu    []float64 // microseconds of an order, by round
-	least  []float64 // of each order, over the rounds
+	each   []float64 // microseconds of each order, in the order of the rounds
 	decide func(i int) int64
 	solver solver
 	models []*model
 }
 
-// round decides every order once, or for at least a slice.
-func (r *rival) round(n int, slice time.Duration) ([]int64, error) {
+// round decides some orders once, or over and over for at least a slice.
+func (r *rival) round(which []int, slice time.Duration) ([]int64, error) {
 	if r.decide != nil {
-		p := timed(n, slice, r.decide)
+		p := timed(which, slice, r.decide)
 		r.took(p.cpu, p.each)
 		return p.costs, nil
 	}
-	a, err := r.solver.round()
+	a, err := r.solver.round(which)
 	if err != nil {
 		return nil, err
 	}
 	r.took(a.cpu, a.each)
-	costs := make([]int64, n)
-	for i := range costs {
-		switch a.status[i] {
+	costs := make([]int64, len(which))
+	for k, i := range which {
+		switch a.status[k] {
 		case statusOptimal:
-			if costs[i], err = r.models[i].cost(a.taken[i]); err != nil {
+			if costs[k], err = r.models[i].cost(a.taken[k]); err != nil {
 				return nil, fmt.Errorf("%s: order %d: %w", r.name, i, err)
 			}
 		case statusInfeasible:
-			costs[i] = infeasible
+			costs[k] = infeasible
 		default:
-			return nil, fmt.Errorf("%s: order %d: %s", r.name, i, a.status[i])
+			return nil, fmt.Errorf("%s: order %d: %s", r.name, i, a.status[k])
 		}
 	}
 	return costs, nil
 }
 
 func (r *rival) took(cpu float64, each []float64) {
-	r.cpu = append(r.cpu, cpu)
-	if r.least == nil {
-		r.least = append(r.least, each...)
-		return
-	}
-	for i, x := range each {
-		r.least[i] = min(r.least[i], x)
-	}
+	r.cpu, r.each = append(r.cpu, cpu), append(r.each, each...)
 }
 
 // A difference is an order of which somebody says another cost than Allot.
@@ -97,16 +91,24 @@ type difference struct {
 // measureDecide compares what a decision costs on the same orders, and their costs.
 func measureDecide(ctx context.Context, m *measurement) error {
 	m.tellf("drawing and pricing orders that need a split")
-	made, err := newMade(m.world, m.orders)
+	usual, err := newMade(m.world, m.orders)
 	if err != nil {
 		return err
 	}
-	defer made.close()
-	fields := []*field{made}
+	usual.promised = true
+	defer usual.close()
+	few := m.world
+	few.Stocked = min(few.Stocked, scarce)
+	sparse, err := newMade(few, max(m.orders/5, 1))
+	if err != nil {
+		return err
+	}
+	defer sparse.close()
+	fields := []*field{usual, sparse}
 	if !exists(m.network) {
 		m.leaveOut("us-parcel", "there is no directory "+m.network)
 	} else {
-		parcel, err := newParcel(ctx, m.network, m.orders)
+		parcel, err := newParcel(ctx, m.network, max(m.orders/5, 1))
 		if err != nil {
 			return err
 		}
@@ -119,6 +121,14 @@ func measureDecide(ctx context.Context, m *measurement) error {
 		}
 	}
 	return nil
+}
+
+// share returns the orders of a round, so that the rounds together have each order once.
+func share(n, round, rounds int) (which []int) {
+	for i := round; i < n; i += rounds {
+		which = append(which, i)
+	}
+	return which
 }
 
 func measureField(ctx context.Context, m *measurement, f *field) (err error) {
@@ -149,13 +159,15 @@ func measureField(ctx context.Context, m *measurement, f *field) (err error) {
 			f.decide(i, &d)
 		}
 	}
-	differ := map[difference]bool{}
 	for round := range m.rounds {
 		m.tellf("%s: round %d of %d", f.name, round+1, m.rounds)
-		costs := make([][]int64, len(rivals))
+		which, costs := share(n, round, m.rounds), make([][]int64, len(rivals))
+		if len(which) == 0 {
+			continue // more rounds than orders
+		}
 		for i := range rivals {
 			at := (i + round) % len(rivals)
-			if costs[at], err = rivals[at].round(n, m.slice); err != nil {
+			if costs[at], err = rivals[at].round(which, m.slice); err != nil {
 				return err
 			}
 			if err := ctx.Err(); err != nil {
@@ -163,15 +175,12 @@ func measureField(ctx context.Context, m *measurement, f *field) (err error) {
 			}
 		}
 		for r := range rivals {
-			for i, c := range costs[r] {
-				if c != costs[0][i] {
-					differ[difference{f.name, f.orders[i].ID, rivals[r].name, c, costs[0][i]}] = true
+			for k, c := range costs[r] {
+				if c != costs[0][k] {
+					m.result.Differences = append(m.result.Differences, difference{f.name, f.orders[which[k]].ID, rivals[r].name, c, costs[0][k]})
 				}
 			}
 		}
-	}
-	for d := range differ {
-		m.result.Differences = append(m.result.Differences, d)
 	}
 	m.reportField(f, rivals, candidates/n, fewer/n)
 	return nil
@@ -181,6 +190,11 @@ func measureField(ctx context.Context, m *measurement, f *field) (err error) {
 const (
 	allot     = "Allot"
 	naiveName = "the naive version"
+	highsName = "HiGHS"
+	cbcName   = "CBC"
+
+	allServices = ", all services"
+	chosen      = ", services chosen before"
 )
 
 // solvers starts those that are there, each with both models.
@@ -193,7 +207,7 @@ func (m *measurement) solvers(ctx context.Context, all, easy []*model) (rivals [
 		for i, set := range []struct {
 			name   string
 			models []*model
-		}{{"services chosen before", easy}, {"all services", all}} {
+		}{{chosen, easy}, {allServices, all}} {
 			dir, err := os.MkdirTemp(m.dir, "models-")
 			if err != nil {
 				return err
@@ -207,12 +221,12 @@ func (m *measurement) solvers(ctx context.Context, all, easy []*model) (rivals [
 				return err
 			}
 			m.version(name, version)
-			rivals = append(rivals, &rival{name: name + ", " + set.name, solver: s, models: set.models})
+			rivals = append(rivals, &rival{name: name + set.name, solver: s, models: set.models})
 		}
 		return nil
 	}
 	t, missing := m.tools.highs(ctx)
-	err = start("HiGHS", t, missing, func(ctx context.Context, t *tool, models []*model, dir string) (solver, string, error) {
+	err = start(highsName, t, missing, func(ctx context.Context, t *tool, models []*model, dir string) (solver, string, error) {
 		h, err := newHiGHS(ctx, t, models, dir)
 		if err != nil {
 			return nil, "", err
@@ -223,7 +237,7 @@ func (m *measurement) solvers(ctx context.Context, all, easy []*model) (rivals [
 		return rivals, err
 	}
 	t, missing = m.tools.cbc(ctx)
-	err = start("CBC", t, missing, func(ctx context.Context, t *tool, models []*model, dir string) (solver, string, error) {
+	err = start(cbcName, t, missing, func(ctx context.Context, t *tool, models []*model, dir string) (solver, string, error) {
 		c, err := newCBC(ctx, t, models, dir)
 		if err != nil {
 			return nil, "", err
@@ -246,8 +260,8 @@ func (m *measurement) reportField(f *field, rivals []*rival, candidates, fewer i
 	for _, r := range rivals[1:] {
 		times := bench.Ratios(r.cpu, rivals[0].cpu)
 		part.Rows = append(part.Rows, &figure{Name: r.name + " / Allot", Unit: "times", Rounds: times})
-		part.Rows = append(part.Rows, &figure{Name: "    by order: least, median, most", Unit: "times", Rounds: bench.Ratios(r.least, rivals[0].least)})
-		if r.solver != nil && f.promised {
+		part.Rows = append(part.Rows, &figure{Name: "    by order", Unit: "times", Rounds: bench.Ratios(r.each, rivals[0].each)})
+		if f.promised && slices.Contains([]string{highsName + allServices, cbcName + allServices}, r.name) {
 			m.atLeast(r.name+" / Allot, processor time", 1_000, times)
 		}
 	}

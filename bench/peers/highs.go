@@ -25,7 +25,6 @@ type highs struct {
 	cmd           *exec.Cmd
 	in            io.WriteCloser
 	out           *json.Decoder
-	orders        int
 }
 
 // newHiGHS starts node beside the package, which is in the directory of the tool.
@@ -49,7 +48,7 @@ func newHiGHS(ctx context.Context, t *tool, models []*model, dir string) (_ *hig
 	if err := os.WriteFile(script, highsScript, 0o644); err != nil {
 		return nil, err
 	}
-	h := &highs{orders: len(models)}
+	h := &highs{}
 	h.cmd = t.command(ctx, script, file)
 	h.cmd.Stderr = os.Stderr
 	out, err := h.cmd.StdoutPipe()
@@ -71,9 +70,9 @@ func newHiGHS(ctx context.Context, t *tool, models []*model, dir string) (_ *hig
 	return h, nil
 }
 
-// round solves every model once.
-func (h *highs) round() (answers, error) {
-	if _, err := io.WriteString(h.in, "round\n"); err != nil {
+// round solves the models of some orders.
+func (h *highs) round(which []int) (answers, error) {
+	if err := json.NewEncoder(h.in).Encode(which); err != nil {
 		return answers{}, err
 	}
 	var said struct {
@@ -85,8 +84,8 @@ func (h *highs) round() (answers, error) {
 	if err := h.out.Decode(&said); err != nil {
 		return answers{}, fmt.Errorf("highs: %w", err)
 	}
-	if len(said.Each) != h.orders || len(said.Status) != h.orders || len(said.Taken) != h.orders {
-		return answers{}, fmt.Errorf("highs: %d answers to %d orders", len(said.Each), h.orders)
+	if len(said.Each) != len(which) || len(said.Status) != len(which) || len(said.Taken) != len(which) {
+		return answers{}, fmt.Errorf("highs: %d answers to %d orders", len(said.Each), len(which))
 	}
 	return answers{cpu: said.CPU, each: said.Each, status: said.Status, taken: said.Taken}, nil
 }

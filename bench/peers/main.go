@@ -3,7 +3,7 @@
 // beside PostgreSQL's, its calls beside an empty gRPC echo, and its journal beside raw appends with fdatasync. It prints what was
 // measured with its spread, and puts it in the place of the section of RESULTS.md that it wrote before.
 //
-//	go run ./bench/peers [--only decide,reserve,journal] [--orders 1000] [--rounds 5] [--json] [--check] [--results bench/RESULTS.md]
+//	go run ./bench/peers [--only decide,reserve,journal] [--orders 1000] [--rounds 11] [--json] [--check] [--results bench/RESULTS.md]
 //
 // It fails where anybody finds another optimum than Allot on any order. Peers that are not installed are fetched into
 // .build/peers, and left out, which the output says, where that fails.
@@ -102,16 +102,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	for _, p := range parts {
 		names = append(names, p.name)
 	}
-	m := &measurement{world: madeWorld, progress: stderr, result: &result{
+	m := &measurement{world: usualWorld, progress: stderr, result: &result{
 		Machine: machine(), Load: load(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
 		Command: strings.Join(append([]string{"go run ./bench/peers"}, args...), " "), Differences: []difference{},
 	}}
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	only := flags.String("only", strings.Join(names, ","), "the parts to measure")
-	flags.IntVar(&m.orders, "orders", 1_000, "orders that need a split, of each network")
-	flags.IntVar(&m.rounds, "rounds", 5, "rounds; everything that is compared runs once in each")
+	flags.IntVar(&m.orders, "orders", 1_000, "orders that need a split; of the other two networks a fifth as many")
+	flags.IntVar(&m.rounds, "rounds", 11, "rounds; everything that is compared runs once in each, decisions on a share of the orders of its own")
 	flags.DurationVar(&m.slice, "slice", 300*time.Millisecond, "how long each runs in a round, but solvers as long as they take")
+	flags.IntVar(&m.world.Warehouses, "warehouses", usualWorld.Warehouses, "warehouses of the network that is made for the decisions")
+	flags.IntVar(&m.world.Stocked, "stocked", usualWorld.Stocked, "percent of its pairs of SKU and warehouse with stock")
+	flags.IntVar(&m.world.Lines, "lines", usualWorld.Lines, "most lines of its orders; -N is exactly N")
 	flags.StringVar(&m.network, "network", "examples/us-parcel", "a directory of a network with a season.parquet")
 	dir := flags.String("dir", ".build", "a directory on the disk to be measured; it is made, and what is written there is removed again")
 	tools := flags.String("tools", ".build/peers", "where peers that are not installed are fetched to, and stay")

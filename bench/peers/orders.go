@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/allot-engine/allot/bench"
@@ -61,17 +62,20 @@ func (f *field) decideNaively(i int) int64 {
 	return micros(d.Cost)
 }
 
-// madeWorld is the network whose orders are compared: the usual 50 warehouses and 12 services, but stock so scarce that most
-// orders of several lines need a split.
-var madeWorld = enginetest.Config{Seed: 1, Warehouses: 50, Services: 12, SKUs: 500, Stocked: 15, Lines: 5, Policy: network.PolicySource{MaxShipments: 4}}
+// usualWorld is the network whose orders are compared: the usual one of the benchmarks, with orders of 1 to 4 lines.
+var usualWorld = enginetest.Config{Seed: 1, Warehouses: 50, Services: 12, SKUs: 500, Stocked: 50, Lines: 4}
+
+// scarce is the percentage stocked of another: most of its orders of several lines need a split, and there is little to
+// choose from.
+const scarce = 15
 
 // newMade makes a world and draws orders until so many need a split: the cheapest plan of the naive version has several
 // shipments. Their prices are the naive version's.
 func newMade(cfg enginetest.Config, orders int) (*field, error) {
 	w := enginetest.New(cfg)
 	f := &field{
-		name: fmt.Sprintf("made: %d warehouses, %d services, %d %% stocked, 2 to %d lines", cfg.Warehouses, cfg.Services, cfg.Stocked, cfg.Lines), prices: "the naive version's",
-		promised: true, engine: w.Engine, scratch: w.Engine.NewScratch(), stock: w.Stock, close: w.Close,
+		name: fmt.Sprintf("made from a seed: %d warehouses, %d services, %d %% stocked", cfg.Warehouses, cfg.Services, cfg.Stocked), prices: "the naive version's",
+		engine: w.Engine, scratch: w.Engine.NewScratch(), stock: w.Stock, close: w.Close,
 	}
 	var err error
 	if f.naive, err = naive.New(w.Source, bench.NaiveStock(w, w.Stock)); err != nil {
@@ -245,7 +249,7 @@ func takesOf(quantity []int, split bool, most int) [][]int {
 		for _, t := range takes {
 			for n := 0; n <= q; n++ {
 				if n == 0 || n == q || split {
-					next = append(next, append(t[:len(t):len(t)], n))
+					next = append(next, append(slices.Clip(t), n))
 				}
 			}
 		}
@@ -256,34 +260,34 @@ func takesOf(quantity []int, split bool, most int) [][]int {
 	return takes[1:] // the first takes nothing
 }
 
-// A pass is what deciding every order once took.
+// A pass is what deciding some orders took.
 type pass struct {
 	cpu   float64   // microseconds of processor time of an order, on average
-	each  []float64 // microseconds of each order
+	each  []float64 // microseconds of each of them
 	costs []int64
 }
 
-// timed runs decide on n orders, over and over for at least a slice, on one thread of the system. What each order took is
+// timed runs decide on some orders, over and over for at least a slice, on one thread of the system. What each order took is
 // the least of the runs, of the wall.
-func timed(n int, slice time.Duration, decide func(i int) int64) pass {
+func timed(which []int, slice time.Duration, decide func(i int) int64) pass {
 	runtime.GC()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p := pass{each: make([]float64, n), costs: make([]int64, n)}
+	p := pass{each: make([]float64, len(which)), costs: make([]int64, len(which))}
 	began, cpu, passes := time.Now(), cputime.Thread(), 0
 	for passes == 0 || time.Since(began) < slice {
 		passes++
 		last := time.Now()
-		for i := range n {
-			p.costs[i] = decide(i)
+		for k, i := range which {
+			p.costs[k] = decide(i)
 			at := time.Now()
-			if took := float64(at.Sub(last).Nanoseconds()) / 1e3; passes == 1 || took < p.each[i] {
-				p.each[i] = took
+			if took := float64(at.Sub(last).Nanoseconds()) / 1e3; passes == 1 || took < p.each[k] {
+				p.each[k] = took
 			}
 			last = at
 		}
 	}
-	p.cpu = float64((cputime.Thread() - cpu).Nanoseconds()) / 1e3 / float64(n*passes)
+	p.cpu = float64((cputime.Thread() - cpu).Nanoseconds()) / 1e3 / float64(len(which)*passes)
 	return p
 }
 

@@ -83,8 +83,7 @@ func Service(ctx context.Context, dir string, rounds int, slice time.Duration, a
 	defer func() { err = errors.Join(err, memory.Close()) }()
 
 	sample := newSample(world)
-	names := make([]string, own)
-	runners := make([]Runner, own)
+	names, runners := slices.Repeat([]string{""}, own), slices.Repeat([]Runner{nil}, own)
 	var first *bench.Caller
 	for i, c := range []struct {
 		name   string
