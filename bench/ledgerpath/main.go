@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/allot-engine/allot/bench"
+	"github.com/allot-engine/allot/bench/rounds"
 )
 
 func main() {
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ledgerpath", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	dir := flags.String("dir", ".build", "a directory on the disk to be measured; it is made, and what is written there is removed again")
-	rounds := flags.Int("rounds", 11, "rounds; everything that is compared runs once in each")
+	count := flags.Int("rounds", 11, "rounds; everything that is compared runs once in each")
 	slice := flags.Duration("slice", 300*time.Millisecond, "how long each runs in a round")
 	holds := flags.Int("holds", 1_000_000, "open holds of the restart, and about the events of the replay")
 	only := flags.String("only", strings.Join(names, ","), "the parts to measure")
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *rounds < 1 || *slice <= 0 || *holds < 1 || flags.NArg() > 0 {
+	if *count < 1 || *slice <= 0 || *holds < 1 || flags.NArg() > 0 {
 		return errors.New("give at least 1 round, a slice over 0, at least 1 hold and no other arguments")
 	}
 	wanted := strings.Split(*only, ",")
@@ -98,16 +99,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
-	if bench.InMemory(*dir) {
+	if rounds.InMemory(*dir) {
 		return fmt.Errorf("--dir: %s is in memory, where syncing costs nothing; name a directory on a disk", *dir)
 	}
-	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *rounds}
+	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *count}
 	for _, p := range parts {
 		if !slices.Contains(wanted, p.name) {
 			continue
 		}
-		err := inside(*dir, func(own string) error {
-			return p.measure(ctx, &measurement{dir: own, rounds: *rounds, slice: *slice, holds: *holds, progress: stderr, result: res})
+		err := rounds.Inside(*dir, "ledgerpath-", func(own string) error {
+			return p.measure(ctx, &measurement{dir: own, rounds: *count, slice: *slice, holds: *holds, progress: stderr, result: res})
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
@@ -115,15 +116,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		runtime.GC()
 	}
 	return bench.Print(stdout, res, res.print, res.Promises, *asJSON, *check)
-}
-
-// inside runs f with a directory of its own, and removes it.
-func inside(dir string, f func(own string) error) error {
-	own, err := os.MkdirTemp(dir, "ledgerpath-")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(own), os.RemoveAll(own))
 }
 
 // tellf tells how far it is.

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/allot-engine/allot/bench"
+	"github.com/allot-engine/allot/bench/rounds"
 )
 
 // TestRun measures everything for a moment: the figures say nothing, but each must be there.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	if bench.InMemory(dir) {
+	if rounds.InMemory(dir) {
 		t.Skip("the directory for temporary files is in memory")
 	}
 	var out, progress bytes.Buffer

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/allot-engine/allot/bench"
+	"github.com/allot-engine/allot/bench/rounds"
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/ledger"
@@ -88,7 +89,7 @@ func decided(world *enginetest.World) ([]ledger.Allocation, error) {
 	var all []ledger.Allocation
 	scratch := world.Engine.NewScratch()
 	var d engine.Decision
-	questions := bench.SampleOrders(world, sampleOrders)
+	questions := bench.SampleOrders(world, rounds.SampleOrders)
 	for i := range questions {
 		o, now := world.Order(rng, i)
 		if err := world.Engine.Decide(world.Stock, &o, now, scratch, &d); err != nil {
@@ -125,7 +126,7 @@ func write(ctx context.Context, dir string, world *enginetest.World, orders []le
 	if err := closed(openStore(dir)); err != nil { // makes a data directory
 		return 0, err
 	}
-	j, err := openJournal(dir)
+	j, err := rounds.OpenJournal(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -210,7 +211,7 @@ func request(verb string, i int) ledger.Request {
 // replay makes the state at the end of a journal without snapshots, and returns the events a second.
 func replay(dir string, events uint64) (float64, error) {
 	runtime.GC()
-	j, err := openJournal(dir)
+	j, err := rounds.OpenJournal(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -228,7 +229,7 @@ func replay(dir string, events uint64) (float64, error) {
 }
 
 func openStore(dir string) (*durable.Store, error) {
-	j, err := openJournal(dir)
+	j, err := rounds.OpenJournal(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -279,6 +280,6 @@ func forgetAll(dir string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.Sync(), forget(f), f.Close())
+		return errors.Join(f.Sync(), rounds.Forget(f), f.Close())
 	})
 }

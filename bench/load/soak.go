@@ -183,7 +183,7 @@ func (o *SoakOptions) sample(ctx context.Context, start time.Time, g *HeapGrowth
 			return
 		case <-tick.C:
 		}
-		heap, _, _, err := a.collect(ctx)
+		heap, _, err := a.collect(ctx)
 		if err != nil {
 			continue // that there were too few is told at the end
 		}

@@ -307,14 +307,34 @@ func lastArrival(d *Decision) (last time.Time) {
 }
 
 // offer returns the best that a warehouse makes of a content: the cheapest service, of equals the one that arrives
-// first, of those the one with the smaller id. Whether it has the stock is looked at first.
+// first, of those the one with the smaller id.
 func (t *task) offer(w *warehouse, c *content, late bool) (best offer, found bool) {
-	if w.closed || !allowed(w.classes, c.classes) {
+	ways, own, ok := t.waysOf(w, c)
+	if !ok {
 		return best, false
+	}
+	for i := range ways {
+		way := &ways[i]
+		cost, ok := t.cost(w, c, way, own, late)
+		if !ok {
+			continue
+		}
+		if !found || cost < best.cost || cost == best.cost && way.arrival.Before(best.arrival) {
+			best, found = offer{warehouse: w, service: way.service, cost: cost, arrival: way.arrival}, true // services come in order of id
+		}
+	}
+	return best, found
+}
+
+// waysOf returns the ways from a warehouse and its own cost of a content, unless it does not ship that. Whether it has the
+// stock is looked at first.
+func (t *task) waysOf(w *warehouse, c *content) (ways []way, own float64, ok bool) {
+	if w.closed || !allowed(w.classes, c.classes) {
+		return nil, 0, false
 	}
 	for _, ln := range c.lines {
 		if t.n.stock.Units[ln.SKU][w.id] < ln.Quantity {
-			return best, false
+			return nil, 0, false
 		}
 	}
 	ways, known := t.ways[w.id]
@@ -322,34 +342,32 @@ func (t *task) offer(w *warehouse, c *content, late bool) (best offer, found boo
 		ways = t.waysFrom(w)
 		t.ways[w.id] = ways
 	}
-	own := w.perOrder + w.perLine*float64(len(c.lines)) + w.perUnit*float64(c.units)
+	own = w.perOrder + w.perLine*float64(len(c.lines)) + w.perUnit*float64(c.units)
 	for _, ln := range c.lines {
 		own += t.n.stock.UnitPrices[ln.SKU][w.id] * float64(ln.Quantity)
 	}
-	for i := range ways {
-		way := &ways[i]
-		if way.daysLate > 0 && !late || !allowed(way.service.classes, c.classes) {
-			continue
-		}
-		freight, ok := t.freight(c, way)
-		if !ok {
-			continue
-		}
-		cost := own + freight + way.service.perShipment + t.n.lateCost*float64(way.daysLate)
-		if t.n.carbonPrice > 0 {
-			kilometres := math.Round(way.miles * kilometresPerMile)
-			grams := math.Floor(way.service.gramsPerTonneKm*kilometres*c.pounds*kilogramsPerPound/1000 + 0.5 + 1e-10)
-			cost += t.n.carbonPrice * grams / 1000
-		}
-		for _, service := range []string{"", way.service.id} {
-			cost += t.n.stock.SlotPrices[Slot{w.id, service, way.ship}] + t.n.stock.SlotPrices[Slot{w.id, service, time.Time{}}]
-		}
-		cost = nearestMicro(cost)
-		if !found || cost < best.cost || cost == best.cost && way.arrival.Before(best.arrival) {
-			best, found = offer{warehouse: w, service: way.service, cost: cost, arrival: way.arrival}, true // services come in order of id
-		}
+	return ways, own, true
+}
+
+// cost returns what a content costs on a way from a warehouse, whose own cost of it is given.
+func (t *task) cost(w *warehouse, c *content, way *way, own float64, late bool) (float64, bool) {
+	if way.daysLate > 0 && !late || !allowed(way.service.classes, c.classes) {
+		return 0, false
 	}
-	return best, found
+	freight, ok := t.freight(c, way)
+	if !ok {
+		return 0, false
+	}
+	cost := own + freight + way.service.perShipment + t.n.lateCost*float64(way.daysLate)
+	if t.n.carbonPrice > 0 {
+		kilometres := math.Round(way.miles * kilometresPerMile)
+		grams := math.Floor(way.service.gramsPerTonneKm*kilometres*c.pounds*kilogramsPerPound/1000 + 0.5 + 1e-10)
+		cost += t.n.carbonPrice * grams / 1000
+	}
+	for _, service := range []string{"", way.service.id} {
+		cost += t.n.stock.SlotPrices[Slot{w.id, service, way.ship}] + t.n.stock.SlotPrices[Slot{w.id, service, time.Time{}}]
+	}
+	return nearestMicro(cost), true
 }
 
 // allowed tells whether every class is among those allowed; a nil set allows all.

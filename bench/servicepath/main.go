@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/allot-engine/allot/bench"
+	"github.com/allot-engine/allot/bench/rounds"
 )
 
 func main() {
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags := flag.NewFlagSet("servicepath", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	dir := flags.String("dir", ".build", "a directory on the disk to be measured; it is made, and what is written there is removed again")
-	rounds := flags.Int("rounds", 11, "rounds; everything that is compared runs once in each")
+	count := flags.Int("rounds", 11, "rounds; everything that is compared runs once in each")
 	slice := flags.Duration("slice", 300*time.Millisecond, "how long each runs in a round")
 	only := flags.String("only", "calls,streams", "what is measured")
 	record := flags.String("record", "", "write a profile of each server's processor time into this directory")
@@ -79,21 +80,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return fmt.Errorf("--only: there is no part %q; write some of calls,streams", part)
 		}
 	}
-	if *rounds < 1 || *slice <= 0 || flags.NArg() > 0 {
+	if *count < 1 || *slice <= 0 || flags.NArg() > 0 {
 		return errors.New("give at least 1 round, a slice over 0 and no other arguments")
 	}
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
-	if bench.InMemory(*dir) {
+	if rounds.InMemory(*dir) {
 		return fmt.Errorf("--dir: %s is in memory, where syncing costs nothing; name a directory on a disk", *dir)
 	}
 	own, err := os.MkdirTemp(*dir, "servicepath-")
 	if err != nil {
 		return err
 	}
-	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *rounds}
-	m := &measurement{dir: own, rounds: *rounds, slice: *slice, calls: slices.Contains(parts, "calls"), streams: slices.Contains(parts, "streams"), record: *record, stderr: stderr, result: res}
+	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *count}
+	m := &measurement{dir: own, rounds: *count, slice: *slice, calls: slices.Contains(parts, "calls"), streams: slices.Contains(parts, "streams"), record: *record, stderr: stderr, result: res}
 	if err := errors.Join(m.run(ctx), os.RemoveAll(own)); err != nil {
 		return err
 	}

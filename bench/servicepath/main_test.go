@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/allot-engine/allot/bench"
+	"github.com/allot-engine/allot/bench/rounds"
 )
 
 // TestMain lets the test binary be the servers that are measured.
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 // TestRun measures everything for a moment: the figures say nothing, but each must be there.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	if bench.InMemory(dir) {
+	if rounds.InMemory(dir) {
 		t.Skip("the directory for temporary files is in memory")
 	}
 	var out, progress bytes.Buffer

@@ -1,4 +1,4 @@
-package main
+package rounds
 
 import (
 	"context"
@@ -92,48 +92,45 @@ func commit(c *journal.Committer, d time.Duration) (float64, error) {
 	return float64(total.Load()) / time.Since(began).Seconds(), nil
 }
 
-// measureJournal compares the journal with raw appends of the same bytes, from the same number of committers, in the same
-// groups.
-func measureJournal(ctx context.Context, m *measurement) (err error) {
-	m.tellf("journal beside raw appends")
-	j, err := openJournal(filepath.Join(m.dir, "journal"))
+// Journal compares the journal with raw appends of the same bytes, from the same number of committers, bench.Callers, in the
+// same groups, on the disk of an empty directory. It returns the records a second of each, by round. The error is one of the
+// disk, or that of ctx.
+func Journal(ctx context.Context, dir string, rounds int, slice time.Duration) (kept, appended []float64, err error) {
+	j, err := OpenJournal(filepath.Join(dir, "journal"))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	epoch, err := j.Begin()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	r, err := newRaw(m.dir)
+	r, err := newRaw(dir)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.file.Close()) }()
 	committers := []*journal.Committer{journal.NewCommitter(j, epoch, 0, nil), journal.NewCommitter(r, epoch, 0, nil)}
 	for _, c := range committers {
 		defer func() { err = errors.Join(err, c.Close()) }()
-		if _, err := commit(c, 3*m.slice); err != nil { // until logs and tables have their usual sizes
-			return err
+		if _, err := commit(c, 3*slice); err != nil { // until logs and tables have their usual sizes
+			return nil, nil, err
 		}
 	}
 	rates := make([][]float64, len(committers))
-	for range m.rounds {
+	for range rounds {
 		for i, c := range committers {
-			rate, err := commit(c, m.slice)
+			rate, err := commit(c, slice)
 			if err := errors.Join(err, ctx.Err()); err != nil {
-				return err
+				return nil, nil, err
 			}
 			rates[i] = append(rates[i], rate)
 		}
 	}
-	m.report("journal, 64 committers", "records/s", rates[0])
-	m.report("raw appends with fdatasync", "records/s", rates[1])
-	m.atLeast("journal / raw appends, 64 committers, 600 bytes", 0.5, bench.Ratios(rates[0], rates[1]))
-	return nil
+	return rates[0], rates[1], nil
 }
 
-// openJournal opens the journal in a directory, or makes one.
-func openJournal(dir string) (*pebblejournal.Journal, error) {
+// OpenJournal opens the journal in a directory, or makes one, and says nothing to any log.
+func OpenJournal(dir string) (*pebblejournal.Journal, error) {
 	return pebblejournal.Open(dir, pebblejournal.Options{Log: slog.New(slog.DiscardHandler)})
 }
