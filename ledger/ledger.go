@@ -52,10 +52,16 @@ func (l *Ledger) publish() {
 
 // done ends a command: readers see what it did, the next one begins, and all so far is waited for, since a refusal tells
 // of others' commands, too.
-func (l *Ledger) done(err error) error {
+func (l *Ledger) done(err error) error { return l.doneTelling(nil, err) }
+
+// doneTelling is done, and calls sequenced, if not nil, before it waits.
+func (l *Ledger) doneTelling(sequenced func(), err error) error {
 	l.publish()
 	sequence := l.state.sequence
 	l.mu.Unlock()
+	if sequenced != nil {
+		sequenced()
+	}
 	if lost := l.wait(sequence); lost != nil {
 		return lost
 	}
@@ -103,7 +109,7 @@ func (l *Ledger) Allocate(a *Allocation) (Hold, error) {
 	}
 	l.mu.Lock()
 	h, err := l.state.grant(a, r)
-	return h, l.done(err)
+	return h, l.doneTelling(a.Sequenced, err)
 }
 
 // AllocateAll is State.AllocateAll. The command holds the mutex for 1 to 2 µs an allocation.
@@ -148,7 +154,7 @@ func (l *Ledger) AllocateEach(batch []*Allocation) (holds []Hold, errs []error, 
 func (l *Ledger) Decline(a *Allocation) (Hold, error) {
 	l.mu.Lock()
 	h, err := l.state.Decline(a)
-	return h, l.done(err)
+	return h, l.doneTelling(a.Sequenced, err)
 }
 
 // Confirm is State.Confirm.

@@ -149,6 +149,10 @@ type Allocation struct {
 	Question  []byte // what was asked; told in the event and then forgotten
 	Answer    []byte // the ledger's from then on: kept and returned to repeated requests, not looked into
 	Refused   bool   // the order cannot be filled: it is declined, and claims nothing
+
+	// Sequenced, if given, is called by Ledger.Allocate and Ledger.Decline once the command is done and before what it tells is waited
+	// for, for those who measure the two apart. No lock is held.
+	Sequenced func()
 }
 
 // A Hold is a granted allocation. Its slices are shared and must not be changed.

@@ -18,6 +18,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/claims"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -96,7 +97,9 @@ func (s *Server) begin(request orderRequest) (n *served, d *desk, now units.Inst
 func (s *Server) allocate(ctx context.Context, request *allotv1.AllocateRequest) (answer, error) {
 	n, d, now := s.begin(request)
 	defer n.give(d)
+	d.start(ctx, s.tracer)
 	if err := n.read(d, request, soundRequestID(request.GetRequestId()) && soundOrder(request.GetOrder()), now); err != nil {
+		d.finish(metrics.Failed)
 		return answer{}, err
 	}
 	return s.decideAndHold(ctx, n, d, request.GetRequestId(), now)
@@ -107,6 +110,7 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
+	d.start(ctx, s.tracer)
 	id, ok := readPlain(wire, &d.order)
 	if !ok {
 		return answer{}, false, nil
@@ -118,23 +122,33 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 }
 
 // decideAndHold decides the order on a desk and holds its stock.
-func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (answer, error) {
+func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (a answer, err error) {
+	became := metrics.Failed
+	defer func() { d.finish(became) }()
+	d.lap(metrics.Parse)
 	d.question = appendQuestion(d.question[:0], &d.order, d.plain)
 	c := &d.claims
 	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
 	c.Question = d.question
 	for range s.cfg.MaxAttempts {
 		if refused := n.decide(d, now, s.cfg.DecideBudget); refused != nil {
-			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
+			return s.answered(c.Request, orderFaults(nil, nil, refused), &became) // it may have been decided before, by another network or on another day
 		}
+		d.decided()
 		if d.still() { // else nobody could say what it was decided on
 			d.body = appendDecision(d.body[:0], n.snap, &d.decision, told{prices: d.priced.version()})
 			c.Basis, c.Answer = d.basis(n, now), bytes.Clone(d.body)
+			d.lap(metrics.Encode)
 			h, err := s.hold(d)
+			d.lap(metrics.Journal)
 			switch {
 			case err == nil: // to us, or to the same request before
 				if s.cfg.Answered != nil {
 					s.cfg.Answered(&d.order, now)
+				}
+				became = outcomeOf(&d.decision)
+				if &h.Answer[0] != &c.Answer[0] { // the ledger keeps the very bytes of the answer that it takes
+					became = metrics.Repeated
 				}
 				return remembered(&h), nil
 			case !errors.Is(err, ledger.ErrConflict):
@@ -142,14 +156,19 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			}
 		} else if h, ok, err := s.ledger.Answered(c.Request); ok || err != nil {
 			// Asking also waits until the ledger is done with what has moved the stock: looking again before that is in vain.
+			if err == nil {
+				became = metrics.Repeated
+			}
 			return remembered(&h), err
 		}
 		if ctx.Err() != nil {
 			return answer{}, context.Cause(ctx)
 		}
+		d.record.Again()
 		d.look(n, s.ledger, now)
 	}
-	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts))
+	became = metrics.Contended
+	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts), &became)
 }
 
 // decide decides the order on a desk within a time budget, if not 0. Time chooses how good the plan is, and never whether there is
@@ -176,8 +195,8 @@ func (s *Server) hold(d *desk) (ledger.Hold, error) {
 	return s.ledger.Allocate(&d.claims)
 }
 
-// answered returns what a request was answered before, or else an error.
-func (s *Server) answered(r ledger.Request, otherwise error) (answer, error) {
+// answered returns what a request was answered before, or else an error. It tells where it was.
+func (s *Server) answered(r ledger.Request, otherwise error, became *metrics.Outcome) (answer, error) {
 	h, ok, err := s.ledger.Answered(r)
 	switch {
 	case err != nil:
@@ -185,6 +204,7 @@ func (s *Server) answered(r ledger.Request, otherwise error) (answer, error) {
 	case !ok:
 		return answer{}, otherwise
 	}
+	*became = metrics.Repeated
 	return remembered(&h), nil
 }
 
