@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -240,7 +241,7 @@ func TestAdminPort(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := net.Dial("tcp", a.Addr().String()); err == nil {
+	if _, err := a.listener.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Error("the admin port is there after the server")
 	}
 }
