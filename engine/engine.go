@@ -32,6 +32,8 @@ type Engine struct {
 	snap   *network.Snapshot
 	rows   *ristretto.Cache[uint64, *destination]
 	seen   atomic.Pointer[[]atomic.Pointer[destination]] // [geo.Row] what rows holds of postal places; nil once it cannot hold everything
+	held   atomic.Int64                                  // places in rows
+	most   int64                                         // bytes that rows may take
 	zones  sync.Map                                      // IANA name to *calendar.Zone
 	shared sharedRows
 
@@ -80,6 +82,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		MaxCost:            opt.LaneCacheBytes,
 		BufferItems:        4096, // hits told at a time; at the usual 64 waking its goroutine cost a tenth of a decision, at 512 a fiftieth
 		IgnoreInternalCost: true,
+		OnExit:             func(*destination) { e.held.Add(-1) },
 		OnEvict:            func(*ristretto.Item[*destination]) { e.seen.Store(nil) },
 		OnReject: func(i *ristretto.Item[*destination]) {
 			if _, ok := e.rows.Get(i.Key); !ok { // else two had worked it out at the same time, and it is there already
@@ -90,7 +93,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: lane cache: %w", err)
 	}
-	e.rows = rows
+	e.rows, e.most = rows, opt.LaneCacheBytes
 	seen := make([]atomic.Pointer[destination], snap.Places.Len())
 	e.seen.Store(&seen)
 	for i := range snap.Warehouses {
@@ -143,6 +146,12 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 
 // Close releases the lane cache. The engine must not be used after it.
 func (e *Engine) Close() { e.rows.Close() }
+
+// LaneCache returns how many places have their lanes in the cache, the bytes that they take, and those that they may take. The
+// first two follow what is put in with a moment's delay.
+func (e *Engine) LaneCache() (places int, bytes, limit int64) {
+	return int(e.held.Load()), e.most - e.rows.RemainingCost(), e.most
+}
 
 // Snapshot returns what the engine decides against.
 func (e *Engine) Snapshot() *network.Snapshot { return e.snap }
@@ -210,7 +219,9 @@ func (e *Engine) zone(name string) (*calendar.Zone, error) {
 // The lookup in the cache is three reads of memory that no core has at hand, and it is told of each use. Neither is worth
 // anything as long as everything fits: until the cache first turns something away, postal places are found by their row.
 // From then on it alone says what is kept, by how often it was asked for.
-func (e *Engine) lanesTo(at geo.Row, cell geo.Cell, point geo.Point) (*destination, error) {
+//
+// found tells that they were there.
+func (e *Engine) lanesTo(at geo.Row, cell geo.Cell, point geo.Point) (to *destination, found bool, err error) {
 	key := uint64(cell)<<1 | 1
 	var seen *atomic.Pointer[destination]
 	if at >= 0 {
@@ -218,22 +229,25 @@ func (e *Engine) lanesTo(at geo.Row, cell geo.Cell, point geo.Point) (*destinati
 		if all := e.seen.Load(); all != nil {
 			seen = &(*all)[at]
 			if to := seen.Load(); to != nil {
-				return to, nil
+				return to, true, nil
 			}
 		}
 	}
 	if to, ok := e.rows.Get(key); ok {
-		return to, nil
+		return to, true, nil
 	}
 	p, err := e.placeOf(at, point)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	to := &destination{row: e.shared.of(e.newLaneRow(p)), place: p}
-	if e.rows.Set(key, to, to.bytes()) && seen != nil {
-		seen.Store(to)
+	to = &destination{row: e.shared.of(e.newLaneRow(p)), place: p}
+	if e.rows.Set(key, to, to.bytes()) {
+		e.held.Add(1)
+		if seen != nil {
+			seen.Store(to)
+		}
 	}
-	return to, nil
+	return to, false, nil
 }
 
 // unreachable is a cost above that of any shipment, small enough that a few of them add up.

@@ -130,6 +130,7 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 	}
 	var err error
 	var found *destination
+	var known bool
 	switch {
 	case to.Postal != "":
 		at, ok := places.Lookup(country, to.Postal)
@@ -137,14 +138,14 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 			sc.fault("to.postal_code", "check the code, or give latitude and longitude", "no place %.20q in %.10q", to.Postal, country)
 			return
 		}
-		found, err = e.lanesTo(at, 0, geo.Point{})
+		found, known, err = e.lanesTo(at, 0, geo.Point{})
 	case to.Point != nil:
 		cell, bad := geo.CellOf(*to.Point)
 		if bad != nil {
 			sc.fault("to.point", "", "%v", bad)
 			return
 		}
-		found, err = e.lanesTo(-1, cell, *to.Point)
+		found, known, err = e.lanesTo(-1, cell, *to.Point)
 	default:
 		sc.fault("to", "give a postal code, or latitude and longitude", "the order has no destination")
 		return
@@ -152,6 +153,11 @@ func (sc *Scratch) resolveDestination(to *Destination) {
 	if err != nil {
 		sc.fault("to", "", "%v", err)
 		return
+	}
+	if known {
+		sc.laneHits++
+	} else {
+		sc.laneMisses++
 	}
 	sc.row, sc.place, sc.zone = found.row, &found.place, found.zone
 	if to.TimeZone != "" {

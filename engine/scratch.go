@@ -22,6 +22,8 @@ type Scratch struct {
 	e      *Engine
 	faults faults.List
 
+	laneHits, laneMisses uint64
+
 	// The order at hand.
 	stock    *StockView
 	shadow   *Prices // of the stock view; nil while a search leaves them aside
@@ -209,6 +211,10 @@ func (sc *Scratch) SKUs() []int32 { return sc.skus }
 // Asked returns what the order of the latest decision asks for, one item a SKU: a decision depends on what is available of a
 // SKU in a warehouse only as far as that is less than this. It is good until the next.
 func (sc *Scratch) Asked() []Item { return sc.asked }
+
+// LaneLookups returns how often the orders of this Scratch found the lanes to their place in the cache, and how often they had to be
+// worked out.
+func (sc *Scratch) LaneLookups() (hits, misses uint64) { return sc.laneHits, sc.laneMisses }
 
 // NewScratch returns working memory for one caller of the engine.
 func (e *Engine) NewScratch() *Scratch {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"html/template"
 	"log/slog"
@@ -92,18 +93,23 @@ func (a *Admin) serve(s *Server) (end func()) {
 }
 
 // readyz answers 200 while the server takes calls, and 503 before, while it drains, and when it has too much to do: what health says.
-func (a *Admin) readyz(w http.ResponseWriter, r *http.Request) {
+func (a *Admin) readyz(w http.ResponseWriter, _ *http.Request) {
 	s := a.server.Load()
 	if s == nil {
 		say(w, http.StatusServiceUnavailable, "not serving yet, or no longer\n")
 		return
 	}
-	answer, err := s.health.Check(r.Context(), &grpc_health_v1.HealthCheckRequest{})
-	if err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+	if !s.serving() {
 		say(w, http.StatusServiceUnavailable, "not serving\n")
 		return
 	}
 	say(w, http.StatusOK, "ok\n")
+}
+
+// serving reports whether health says that the server takes calls.
+func (s *Server) serving() bool {
+	answer, err := s.health.Check(context.Background(), &grpc_health_v1.HealthCheckRequest{})
+	return err == nil && answer.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING
 }
 
 func say(w http.ResponseWriter, code int, text string) {

@@ -17,6 +17,7 @@ import (
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/claims"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -100,7 +101,9 @@ func (s *Server) allocate(ctx context.Context, request *allotv1.AllocateRequest)
 
 // allocateAt is allocate at a desk that has looked.
 func (s *Server) allocateAt(ctx context.Context, n *served, d *desk, request *allotv1.AllocateRequest, now units.Instant) (answer, error) {
+	d.start(ctx, s.tracer)
 	if err := n.read(d, request, soundRequestID(request.GetRequestId()) && soundOrder(request.GetOrder()), now); err != nil {
+		d.finish(metrics.Failed)
 		return answer{}, err
 	}
 	return s.decideAndHold(ctx, n, d, request.GetRequestId(), now)
@@ -116,6 +119,7 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 
 // allocatePlainAt is allocatePlain at a desk.
 func (s *Server) allocatePlainAt(ctx context.Context, n *served, d *desk, wire string, now units.Instant) (a answer, ok bool, err error) {
+	d.start(ctx, s.tracer)
 	id, ok := readPlain(wire, &d.order)
 	if !ok {
 		return answer{}, false, nil
@@ -130,24 +134,34 @@ func (s *Server) allocatePlainAt(ctx context.Context, n *served, d *desk, wire s
 }
 
 // decideAndHold decides the order on a desk and holds its stock.
-func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (answer, error) {
+func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (a answer, err error) {
+	became := metrics.Failed
+	defer func() { d.finish(became) }()
+	d.lap(metrics.Parse)
 	d.question = appendQuestion(d.question[:0], &d.order, d.plain)
 	c := &d.claims
 	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
 	c.Question = d.question
 	for range s.cfg.MaxAttempts {
 		if refused := n.decide(d, now, s.cfg.DecideBudget); refused != nil {
-			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
+			return s.answered(c.Request, orderFaults(nil, nil, refused), &became) // it may have been decided before, by another network or on another day
 		}
+		d.decided()
 		if d.still() { // else nobody could say what it was decided on
 			room := d.room()
 			body := appendDecision(room, n.snap, &d.decision, told{prices: d.priced.version()})
 			c.Basis, c.Answer = d.basis(n, now), d.keep(body, len(room))
+			d.lap(metrics.Encode)
 			h, err := s.hold(d)
+			d.lap(metrics.Journal)
 			switch {
 			case err == nil: // to us, or to the same request before
 				if s.cfg.Answered != nil {
 					s.cfg.Answered(&d.order, now)
+				}
+				became = outcomeOf(&d.decision)
+				if &h.Answer[0] != &c.Answer[0] { // the ledger keeps the very bytes of the answer that it takes
+					became = metrics.Repeated
 				}
 				return remembered(&h), nil
 			case !errors.Is(err, ledger.ErrConflict):
@@ -155,14 +169,19 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			}
 		} else if h, ok, err := s.ledger.Answered(c.Request); ok || err != nil {
 			// Asking also waits until the ledger is done with what has moved the stock: looking again before that is in vain.
+			if err == nil {
+				became = metrics.Repeated
+			}
 			return remembered(&h), err
 		}
 		if ctx.Err() != nil {
 			return answer{}, context.Cause(ctx)
 		}
+		d.record.Again()
 		d.look(n, s.ledger, now)
 	}
-	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts))
+	became = metrics.Contended
+	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts), &became)
 }
 
 // decide decides the order on a desk within a time budget, if not 0. Time chooses how good the plan is, and never whether there is
@@ -188,6 +207,7 @@ func (s *Server) hold(d *desk) (ledger.Hold, error) {
 		claims.Of(c, &d.decision)
 	}
 	h, sequence, err := s.ledger.Begin(c)
+	d.lap(metrics.Hold)
 	if d.group != nil {
 		d.group.kept = max(d.group.kept, sequence)
 		return h, err
@@ -198,8 +218,8 @@ func (s *Server) hold(d *desk) (ledger.Hold, error) {
 	return h, err
 }
 
-// answered returns what a request was answered before, or else an error.
-func (s *Server) answered(r ledger.Request, otherwise error) (answer, error) {
+// answered returns what a request was answered before, or else an error. It tells where it was.
+func (s *Server) answered(r ledger.Request, otherwise error, became *metrics.Outcome) (answer, error) {
 	h, ok, err := s.ledger.Answered(r)
 	switch {
 	case err != nil:
@@ -207,6 +227,7 @@ func (s *Server) answered(r ledger.Request, otherwise error) (answer, error) {
 	case !ok:
 		return answer{}, otherwise
 	}
+	*became = metrics.Repeated
 	return remembered(&h), nil
 }
 

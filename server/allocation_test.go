@@ -480,7 +480,7 @@ func robbed(t *testing.T, attempts int, from ...string) (*Server, *thief) {
 	t.Helper()
 	s, _ := newServer(t, func(c *Config) { c.MaxAttempts = attempts })
 	n := s.network.Load()
-	th := &thief{s: s, d: newDesk(n.engine), from: from}
+	th := &thief{s: s, d: newDesk(n.engine, nil), from: from}
 	th.d.stock.Capacity = th
 	n.desks.New = func() any { return th.d }
 	return s, th

@@ -21,6 +21,7 @@ import (
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/claims"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -246,6 +247,9 @@ func (b *batch) take(i int, h *ledger.Hold, known bool) error {
 		return fmt.Errorf("server: reading its own answer: %w", err)
 	}
 	b.answers[i] = &allotv1.BatchAnswer{Answer: out, Known: known}
+	if known {
+		b.s.recorder.Outcome(metrics.Repeated)
+	}
 	if !known && b.s.cfg.Answered != nil {
 		b.s.cfg.Answered(&b.orders[i], b.now)
 	}
@@ -275,6 +279,7 @@ func (b *batch) run(ctx context.Context) error {
 	}
 	for _, i := range b.open {
 		b.answers[i] = &allotv1.BatchAnswer{Contended: true}
+		b.s.recorder.Outcome(metrics.Contended)
 	}
 	return nil
 }
@@ -378,6 +383,8 @@ func (b *batch) granted(d *desk, w *engine.Wave, batch []*ledger.Allocation, hol
 		if known {
 			continue
 		}
+		b.s.recorder.Outcome(outcomeOf(decision))
+		b.s.recorder.Search(searchOf(decision))
 		out.Decided++
 		if decision.Outcome == engine.Planned {
 			out.Filled++

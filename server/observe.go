@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
+	"connectrpc.com/connect"
+	"go.opentelemetry.io/otel/attribute"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"connectrpc.com/connect"
+	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/server/metrics"
 )
 
@@ -20,14 +21,17 @@ type seen struct {
 	method int
 	port   metrics.Port
 	stream bool // goes on for as long as the caller likes
-	span   trace.Span
+	span   callSpan
 }
 
-// arrived begins to watch a call of a method, by its number in the metrics and its name. Call end in the end.
+// arrived begins to watch a call of the first port, of a method by its number in the metrics and its name. Call end in the end.
 func (s *Server) arrived(ctx context.Context, port metrics.Port, number int, name string) (context.Context, seen) {
 	out := seen{s: s, method: number, port: port}
 	if s.cfg.Metrics != nil {
 		out.began = time.Now()
+	}
+	if s.tracer != nil {
+		ctx, out.span = s.startSpan(ctx, incoming(ctx), name, "grpc")
 	}
 	return ctx, out
 }
@@ -38,11 +42,15 @@ func (s *Server) arrivedWeb(ctx context.Context, name string, header http.Header
 	if s.cfg.Metrics != nil {
 		out.began, out.method = time.Now(), s.cfg.Metrics.Method(name)
 	}
+	if s.tracer != nil {
+		ctx, out.span = s.startSpan(ctx, header, name, "connect_rpc")
+	}
 	return ctx, out
 }
 
 // end counts the call with its error, as the caller gets it.
 func (c *seen) end(err error) {
+	c.span.end(err)
 	if c.s.cfg.Metrics == nil {
 		return
 	}
@@ -64,12 +72,156 @@ func codeOf(err error) codes.Code {
 	return status.Code(err)
 }
 
+// A watch measures what happens at a desk. Its zero value counts and measures nothing.
+type watch struct {
+	record       *metrics.Recorder
+	on           bool // the stages of this order are measured
+	last         time.Time
+	laps         []lap
+	traced       orderSpan
+	attempts     int
+	hits, misses uint64 // of the desk's Scratch that are counted
+}
+
+// A lap is a stage of an order, from when to when.
+type lap struct {
+	stage     metrics.Stage
+	from, til time.Time
+}
+
+// lap ends a stage of the order.
+func (w *watch) lap(stage metrics.Stage) {
+	if !w.on {
+		return
+	}
+	now := time.Now()
+	w.laps = append(w.laps, lap{stage, w.last, now})
+	w.last = now
+}
+
+// decided ends the stage in which the order at the desk was decided.
+func (d *desk) decided() {
+	d.attempts++
+	d.lap(metrics.Decide)
+	if d.record != nil {
+		d.record.Search(searchOf(&d.decision))
+	}
+}
+
+// finish ends to watch an order, of which this became.
+func (d *desk) finish(became metrics.Outcome) {
+	d.record.Outcome(became)
+	if !d.on {
+		return
+	}
+	var sums [metrics.Stages]time.Duration
+	var had [metrics.Stages]bool
+	for _, l := range d.laps {
+		sums[l.stage] += l.til.Sub(l.from)
+		had[l.stage] = true
+	}
+	for stage, took := range sums {
+		if had[stage] {
+			d.record.Stage(metrics.Stage(stage), took)
+		}
+	}
+	if d.traced.span != nil {
+		d.traced.span.SetAttributes(
+			attribute.String("allot.outcome", became.String()), attribute.Int("allot.attempts", d.attempts),
+			attribute.Int("allot.candidates", int(d.decision.Certificate.Candidates)), attribute.Int64("allot.scored", d.decision.Certificate.Scored),
+			attribute.Int64("allot.split_states", d.decision.Certificate.States),
+		)
+		d.traced.end(d.laps)
+		d.traced = orderSpan{}
+	}
+	d.on = false
+}
+
+// lanes counts the lookups of lanes since the last time.
+func (d *desk) lanes() {
+	if d.record == nil {
+		return
+	}
+	hits, misses := d.scratch.LaneLookups()
+	d.record.Lanes(hits-d.hits, misses-d.misses)
+	d.hits, d.misses = hits, misses
+}
+
+// outcomeOf says what became of an order by its decision.
+func outcomeOf(d *engine.Decision) metrics.Outcome {
+	switch d.Outcome {
+	case engine.Planned:
+		if d.Late {
+			return metrics.Late
+		}
+		return metrics.OnTime
+	case engine.OutOfStock:
+		return metrics.OutOfStock
+	case engine.PromiseMissed:
+		return metrics.PromiseMissed
+	case engine.NotServed:
+		return metrics.NotServed
+	case engine.TooManySplits:
+		return metrics.TooManySplits
+	case engine.LeftOut:
+		return metrics.LeftOut
+	}
+	return metrics.Failed
+}
+
+func searchOf(d *engine.Decision) metrics.Search {
+	c := &d.Certificate
+	return metrics.Search{Candidates: c.Candidates, Scored: c.Scored, States: c.States, Stopped: c.Stopped}
+}
+
 // watched puts the states of the server's parts among the metrics.
 func (s *Server) watched() {
+	if s.cfg.Tracer != nil {
+		s.tracer = s.cfg.Tracer.Tracer(tracerName)
+	}
 	m := s.cfg.Metrics
 	if m == nil {
 		return
 	}
-	m.GaugeFunc("allot_calls_in_flight", "Calls that are being answered, on both ports together.", nil, func() float64 { return float64(s.gate.inFlight.Load()) })
-	m.GaugeFunc("allot_batches_in_flight", "Batches that are being decided.", nil, func() float64 { return float64(s.batches.inFlight.Load()) })
+	s.recorder = m.Recorder()
+	gauge := func(name, help string, value func() float64) { m.GaugeFunc(name, help, nil, value) }
+	gauge("allot_calls_in_flight", "Calls that are being answered, on both ports together.", func() float64 { return float64(s.gate.inFlight.Load()) })
+	gauge("allot_calls_limit", "Calls that may be answered at once.", func() float64 { return float64(s.gate.limit) })
+	gauge("allot_batches_in_flight", "Batches that are being decided.", func() float64 { return float64(s.batches.inFlight.Load()) })
+	gauge("allot_ledger_open_holds", "Holds that are neither shipped nor given back.", func() float64 { return float64(s.ledger.Open()) })
+	gauge("allot_ledger_skus", "SKUs that the ledger knows.", func() float64 { _, skus, _, _ := s.ledger.Names(); return float64(len(skus)) })
+	gauge("allot_ledger_warehouses", "Warehouses that the ledger knows.", func() float64 { w, _, _, _ := s.ledger.Names(); return float64(len(w)) })
+	m.CounterFunc("allot_ledger_events_total", "Events of the ledger since it began, those of earlier processes included.", nil,
+		func() float64 { return float64(s.ledger.View().Sequence) })
+	gauge("allot_lane_cache_places", "Places whose lanes are in the cache.", func() float64 { n, _, _ := s.network.Load().engine.LaneCache(); return float64(n) })
+	gauge("allot_lane_cache_bytes", "Memory of the lanes in the cache.", func() float64 { _, n, _ := s.network.Load().engine.LaneCache(); return float64(n) })
+	gauge("allot_lane_cache_limit_bytes", "Memory that the lane cache may take.", func() float64 { _, _, n := s.network.Load().engine.LaneCache(); return float64(n) })
+	gauge("allot_network_age_seconds", "Time since the network in service was loaded.", func() float64 { return float64(s.now() - s.network.Load().since) })
+	gauge("allot_prices_age_seconds", "Time since the prices in force were worked out; -1 without prices.", func() float64 {
+		if p := s.network.Load().prices.Load(); p != nil {
+			return float64(s.now() - p.since)
+		}
+		return -1
+	})
+	gauge("allot_simulations_running", "Simulations and comparisons at work.", func() float64 {
+		free, _ := s.simulations.line.state()
+		return float64(s.cfg.MaxSimulations - free)
+	})
+	gauge("allot_simulations_queued", "Simulations and comparisons that wait for their turn.", func() float64 {
+		_, waiting := s.simulations.line.state()
+		return float64(waiting)
+	})
+	gauge("allot_ready", "1 while the server says that it takes calls, else 0.", func() float64 {
+		if s.serving() {
+			return 1
+		}
+		return 0
+	})
+}
+
+// state returns how many places to work are free, and how many wait for one.
+func (l *line) state() (free, waiting int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.free, len(l.waiting)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/allot-engine/allot/geo"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/claims"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -32,6 +33,7 @@ type served struct {
 	since   units.Instant
 	desks   sync.Pool // of *desk
 	cleanup runtime.Cleanup
+	metrics *metrics.Set
 }
 
 func newServed(snap *network.Snapshot, opt engine.Options, since units.Instant) (*served, error) {
@@ -40,7 +42,7 @@ func newServed(snap *network.Snapshot, opt engine.Options, since units.Instant) 
 		return nil, err
 	}
 	n := &served{snap: snap, engine: e, since: since}
-	n.desks.New = func() any { return newDesk(e) }
+	n.desks.New = func() any { return newDesk(e, n.metrics) }
 	// The last call on a network that was replaced ends at a time nobody knows. Counting calls would cost the hot path
 	// a contended counter; the collector knows as well.
 	n.cleanup = runtime.AddCleanup(n, func(e *engine.Engine) { e.Close() }, e)
@@ -56,6 +58,7 @@ func (n *served) close() {
 func (n *served) take() *desk { return n.desks.Get().(*desk) }
 
 func (n *served) give(d *desk) {
+	d.lanes()
 	d.priced, d.stock.Prices, d.group = nil, nil, nil // so that they can be let go of
 	n.desks.Put(d)
 }
@@ -77,10 +80,12 @@ type desk struct {
 	question []byte
 	body     []byte
 	group    *group // that the order is one of; nil where it is by itself
+	watch
 }
 
-func newDesk(e *engine.Engine) *desk {
+func newDesk(e *engine.Engine, m *metrics.Set) *desk {
 	d := &desk{scratch: e.NewScratch()}
+	d.record = m.Recorder()
 	d.stock.Capacity = &d.days
 	d.overdue = func() bool { return !time.Now().Before(d.deadline) }
 	return d
@@ -132,7 +137,7 @@ func (s *Server) load(from source, setStock bool) error {
 		if n, err = newServed(snap, s.cfg.Engine, at); err != nil {
 			return err
 		}
-		n.files = from.kept
+		n.files, n.metrics = from.kept, s.cfg.Metrics
 		if err := s.enter(n, from, stock, setStock); err != nil {
 			n.close()
 			return err

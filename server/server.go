@@ -20,6 +20,7 @@ import (
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/ledger"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -44,6 +45,7 @@ type Server struct {
 	simulations *simulations
 	delay       func(time.Duration)                 // time.Sleep, but for tests
 	tracer      trace.Tracer                        // nil for none
+	recorder    *metrics.Recorder                   // of batches
 	decided     func()                              // for tests: called between deciding a batch and holding its stock; may be nil
 	replayed    func(ctx context.Context, done int) // for tests: called when so many orders of a simulation are replayed; may be nil
 }

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"connectrpc.com/connect"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -390,13 +389,6 @@ func openStream(t *testing.T, s *site, port string) (send func(*allotv1.Allocate
 	return stream.Send, stream.Receive
 }
 
-func codeOf(err error) codes.Code {
-	if ce, ok := errors.AsType[*connect.Error](err); ok {
-		return codes.Code(ce.Code())
-	}
-	return status.Code(err)
-}
-
 // TestStreamOverHTTP1: streams in both directions need HTTP/2, and whoever comes without is told.
 func TestStreamOverHTTP1(t *testing.T) {
 	s := serve(t, nil)
@@ -550,7 +542,7 @@ func TestStreamSurvivesAPanic(t *testing.T) {
 	s, _ := newServer(t, nil)
 	n := s.network.Load()
 	n.desks.New = func() any {
-		d := newDesk(n.engine)
+		d := newDesk(n.engine, nil)
 		d.stock.Capacity = fragile{}
 		return d
 	}

@@ -194,6 +194,11 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 		return err
 	}
 	defer admin.Close() // Serve closes it; this is for what fails before
+	endTraces, err := fl.admin.trace(ctx, &fl.cfg, log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
 
 	kept := "in memory, and forgotten when this server ends; --data DATADIR keeps it"
 	if fl.data != "" {

@@ -64,6 +64,7 @@ func openStore(ctx context.Context, t *terminal, fl *serveFlags, fsys fs.FS, log
 	if err != nil {
 		return nil, dataError(fl.data, err)
 	}
+	fl.cfg.Metrics.Disk(fl.data)
 	keep := fl.keep
 	if keep == 0 {
 		keep = -1 // everything

@@ -21,12 +21,14 @@ var codeNames = [...]string{
 // Events is the name under which GET /v1/events is counted.
 const Events = "/v1/events"
 
+var services = []*grpc.ServiceDesc{
+	&allotv1.AllocationService_ServiceDesc, &allotv1.InventoryService_ServiceDesc, &allotv1.NetworkService_ServiceDesc, &allotv1.SimulationService_ServiceDesc,
+}
+
 // allMethods returns the full names of what can be called: the methods of the contract, as "/allot.v1.AllocationService/Allocate", and Events.
 func allMethods() []string {
 	out := []string{Events}
-	for _, service := range []*grpc.ServiceDesc{
-		&allotv1.AllocationService_ServiceDesc, &allotv1.InventoryService_ServiceDesc, &allotv1.NetworkService_ServiceDesc, &allotv1.SimulationService_ServiceDesc,
-	} {
+	for _, service := range services {
 		for _, m := range service.Methods {
 			out = append(out, "/"+service.ServiceName+"/"+m.MethodName)
 		}
@@ -36,6 +38,17 @@ func allMethods() []string {
 	}
 	return out
 }
+
+// streams are the methods that last for as long as the caller likes.
+var streams = func() map[string]bool {
+	out := map[string]bool{Events: true}
+	for _, service := range services {
+		for _, m := range service.Streams {
+			out["/"+service.ServiceName+"/"+m.StreamName] = true
+		}
+	}
+	return out
+}()
 
 // short is a method's name without its package: "AllocationService/Allocate".
 func short(method string) string {
@@ -59,7 +72,7 @@ func (s *Set) Call(port Port, method int, code codes.Code, took time.Duration) {
 		code = codes.Unknown
 	}
 	s.calls[port][method][code].Add(1)
-	if took >= 0 {
+	if took >= 0 && s.took[method] != nil {
 		s.took[method].Observe(took.Seconds())
 	}
 }

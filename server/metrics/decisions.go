@@ -31,6 +31,9 @@ var outcomeNames = [outcomes]string{
 	"planned_on_time", "planned_late", "out_of_stock", "promise_missed", "not_served", "too_many_splits", "left_out", "repeated", "contended", "error",
 }
 
+// String returns the outcome as labels and traces write it.
+func (o Outcome) String() string { return outcomeNames[o] }
+
 // DefaultStageEvery is how many decisions there are to one whose stages are measured.
 const DefaultStageEvery = 16
 

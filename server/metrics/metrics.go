@@ -98,6 +98,10 @@ func New() *Set {
 		s.calls[port] = make([]callCounts, len(s.methods))
 	}
 	for _, m := range s.methods {
+		if streams[m] {
+			s.took = append(s.took, nil)
+			continue
+		}
 		s.took = append(s.took, took.WithLabelValues(short(m)))
 	}
 	stages := prometheus.NewHistogramVec(latency("allot_stage_duration_seconds",
