@@ -54,7 +54,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/allot.v1.", http.NotFoundHandler())
 	for _, name := range serviceNames {
-		mux.Handle("/"+name+"/", s.admit(calls, connect.NewErrorWriter(options...)))
+		mux.Handle("/"+name+"/", s.entrance(calls, connect.NewErrorWriter(options...)))
 	}
 	mux.Handle(grpchealth.NewHandler(checker{s}))
 	reflector := grpcreflect.NewStaticReflector(append(serviceNames, grpchealth.HealthV1ServiceName)...)
@@ -89,8 +89,8 @@ var streams = map[string]bool{
 	allotv1connect.SimulationServiceRunProcedure:            true,
 }
 
-// admit counts a request as in flight and refuses one that says it is too large, before anything is read of it.
-func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Handler {
+// entrance counts a request as in flight and refuses one that says it is too large, before anything is read of it.
+func (s *Server) entrance(next http.Handler, errors *connect.ErrorWriter) http.Handler {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		if werr := errors.Write(w, r, connectError(statusOf(err))); werr != nil {
 			s.cfg.Log.Debug("refusal not delivered", "error", werr)
