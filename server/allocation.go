@@ -123,6 +123,7 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 	c := &d.claims
 	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
 	c.Question = d.question
+	place := passOf(ctx)
 	for range s.cfg.MaxAttempts {
 		if refused := n.decide(d, now, s.cfg.DecideBudget); refused != nil {
 			return s.answered(c.Request, orderFaults(nil, nil, refused)) // it may have been decided before, by another network or on another day
@@ -130,6 +131,13 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 		if d.still() { // else nobody could say what it was decided on
 			d.body = appendDecision(d.body[:0], n.snap, &d.decision, told{prices: d.priced.version()})
 			c.Basis, c.Answer = d.basis(n, now), bytes.Clone(d.body)
+			if ctx.Err() != nil { // nobody would confirm it
+				s.limits.dropped.Add(1)
+				return answer{}, context.Cause(ctx)
+			}
+			if s.cfg.Store != nil {
+				place.waits()
+			}
 			h, err := s.hold(d)
 			switch {
 			case err == nil: // to us, or to the same request before
@@ -147,6 +155,7 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 		if ctx.Err() != nil {
 			return answer{}, context.Cause(ctx)
 		}
+		place.resumes()
 		d.look(n, s.ledger, now)
 	}
 	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts))

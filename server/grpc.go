@@ -3,14 +3,23 @@ package server
 import (
 	"context"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // callers may compress
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/proto"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+)
+
+// How connections of the first port are kept.
+const (
+	keepaliveAfter = time.Minute      // without a frame the server asks whether anybody is there
+	keepaliveFor   = 20 * time.Second // it waits for the answer
+	leastPing      = 10 * time.Second // between pings of a caller that has nothing else to say; more often ends its connection
 )
 
 // newGRPC returns the server of the first port.
@@ -24,6 +33,10 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.NumStreamWorkers(64),
 		grpc.MaxHeaderListSize(uint32(s.cfg.MaxHeader)),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
+		grpc.InTapHandle(s.arriving),
+		grpc.ConnectionTimeout(s.cfg.ReadTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: s.cfg.IdleTimeout, Time: keepaliveAfter, Timeout: keepaliveFor}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
 	)
 	for _, desc := range []*grpc.ServiceDesc{
 		&allotv1.AllocationService_ServiceDesc, &allotv1.InventoryService_ServiceDesc, &allotv1.NetworkService_ServiceDesc,
@@ -64,10 +77,16 @@ func (s *Server) guarded(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 
 func (s *Server) guard(name string, handle method) method {
 	return func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (answer any, err error) {
+		place, err := s.begun(ctx)
+		if err != nil {
+			return nil, statusOf(err).Err()
+		}
 		if err := s.gate.enter(); err != nil {
+			place.leave()
 			return nil, statusOf(err).Err()
 		}
 		defer func() {
+			place.leave()
 			s.gate.leave()
 			if p := recover(); p != nil {
 				answer, err = nil, s.panicked(name, p)
