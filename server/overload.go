@@ -59,7 +59,6 @@ type overload struct {
 	begun   int     // calls in the window
 	reached bool    // the limit, in the window
 	rate    float64 // calls begun a nanosecond, of the last window in which all were busy
-	delay   int64   // least wait of that window
 
 	offered, refused [classes]int // in the window
 	pressure         float64      // offered by accepted calls of the last window; at least 1
@@ -102,6 +101,7 @@ const (
 	limitFall        = 0.5
 	halfTarget       = 2
 	pressureCeiling  = 100
+	lateMargin       = 1.25 // by which the expected wait may turn out longer
 	nobodyRefusedYet = -1
 )
 
@@ -276,11 +276,11 @@ func (o *overload) judge(now int64, c *job) verdict {
 	for k := range c.class + 1 {
 		ahead += o.queues[k].n
 	}
+	if c.deadline != 0 && o.rate > 0 && float64(c.deadline-now) < lateMargin*float64(o.inside+ahead+1)/o.rate {
+		return tooLate
+	}
 	if ahead == 0 && o.inside < o.room(c.class) {
 		return goesOn
-	}
-	if c.deadline != 0 && o.rate > 0 && float64(c.deadline-now) < float64(ahead+1)/o.rate+float64(o.delay) {
-		return tooLate
 	}
 	if o.waiting < o.places() || o.giveWay(c.class) {
 		return waits
@@ -373,7 +373,7 @@ func (o *overload) tick(now int64) {
 		return
 	}
 	if o.begun > 0 && o.reached && now-o.began < 2*o.every { // else it was idle for a part
-		o.rate, o.delay = float64(o.begun)/float64(now-o.began), o.least
+		o.rate = float64(o.begun) / float64(now-o.began)
 	}
 	switch {
 	case o.begun >= fewestBegun && o.least > o.target:
