@@ -106,6 +106,7 @@ func unmarked(handle method) method {
 			if err := decode(m); err != nil {
 				return err
 			}
+			passOf(ctx).resumes()
 			return marked(m.(proto.Message))
 		}, nil)
 	}
@@ -124,6 +125,7 @@ func allocateOnWire(srv any, ctx context.Context, decode func(any) error, _ grpc
 	if err := decode(&raw); err != nil {
 		return nil, err
 	}
+	passOf(ctx).resumes()
 	a, ok, err := s.allocatePlain(ctx, raw.wire)
 	if !ok {
 		request := &allotv1.AllocateRequest{}

@@ -202,8 +202,9 @@ func (l *limiter) begin(c *job) error {
 	}
 	l.mu.Lock()
 	l.o.begin(l.now(), c)
-	if c.class == classSettle || c.class == classBulk {
-		// What settles takes microseconds and then waits for the journal; bulk has limits of its own for as long as it takes.
+	if !c.kept || c.class == classSettle || c.class == classBulk {
+		// Its message may be long in coming, or never come; it counts again when it is there, see resumes. What settles does not: it
+		// takes microseconds and then waits for the journal. Nor does bulk, which has limits of its own for as long as it takes.
 		l.leaveLocked(c)
 	}
 	l.mu.Unlock()
@@ -280,7 +281,8 @@ func (p pass) waits() {
 	}
 }
 
-// resumes takes back what waits told. It never fails: what has been decided once is worth another look.
+// resumes tells that a call has its message, or takes back what waits told. It never fails: what has come so far is worth going on with,
+// and MaxInFlight bounds how many may do so at once.
 func (p pass) resumes() {
 	if c := p.c; c != nil && c.owner != nil && c.class != classSettle && c.class != classBulk {
 		c.owner.resume(c)

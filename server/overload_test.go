@@ -150,19 +150,19 @@ func TestOverloadKeepsGoodput(t *testing.T) {
 	for _, tt := range []struct{ offered, least float64 }{{1, 0.99}, {1.5, 0.9}, {2, 0.85}, {4, 0.6}} {
 		t.Run(fmt.Sprint(tt.offered), func(t *testing.T) {
 			m := newModel()
-			got := m.run(t, allocates(tt.offered*capacity, 0, 10*second))[0]
-			goodput := float64(got.inTime) / 10 / capacity
+			got := m.run(t, allocates(tt.offered*capacity, 0, 4*second))[0]
+			goodput := float64(got.inTime) / 4 / capacity
 			t.Logf("goodput %.3f of the capacity, %+v, limit %.0f", goodput, got, m.o.limit)
 			if goodput < tt.least {
 				t.Errorf("goodput %.3f of the capacity, want %.2f", goodput, tt.least)
 			}
-			if got.late*20 > got.inTime { // those of the first tenths of a second, until the limit is found
+			if got.late*10 > got.inTime { // those of the first tenths of a second, until the limit is found
 				t.Errorf("%d of %d answers come too late", got.late, got.late+got.inTime)
 			}
 			// Control: without a limit nearly every answer is late.
 			free := newModel()
 			free.o.floor, free.o.limit = 1<<30, 1<<30
-			if without := free.run(t, allocates(tt.offered*capacity, 0, 10*second))[0]; tt.offered > 1 && without.part() > 0.1 {
+			if without := free.run(t, allocates(tt.offered*capacity, 0, 4*second))[0]; tt.offered > 1 && without.part() > 0.1 {
 				t.Errorf("without a limit %.3f are in time: the model shows nothing", without.part())
 			}
 		})
@@ -170,11 +170,11 @@ func TestOverloadKeepsGoodput(t *testing.T) {
 }
 
 func TestOverloadFindsTheLimitOfSlowDecisions(t *testing.T) {
-	for _, service := range []int64{20 * micro, 100 * micro, 300 * micro} {
+	for _, service := range []int64{50 * micro, 100 * micro, 300 * micro} {
 		m := newModel()
 		m.service = service
 		rate := 1.5e9 / float64(service)
-		m.run(t, allocates(rate, 0, 10*second))
+		m.run(t, allocates(rate, 0, 3*second))
 		wait := time.Duration(m.o.limit * float64(service))
 		if m.o.limit > overloadFloor && (wait < overloadTarget/2 || wait > 2*overloadTarget) {
 			t.Errorf("decisions of %v: a limit of %.0f, which is a wait of %v", time.Duration(service), m.o.limit, wait)

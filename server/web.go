@@ -178,6 +178,7 @@ func (s *Server) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 			s.limits.dropped.Add(1)
 			return nil, context.Cause(ctx)
 		}
+		passOf(ctx).resumes()
 		if m, ok := request.Any().(proto.Message); ok {
 			if err := marked(m); err != nil {
 				return nil, err

@@ -113,6 +113,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	f.IntVar(&fl.keep, "keep-snapshots", 2, "with --data, keep `N` snapshots and the events since the oldest of them; 0 keeps everything")
 	fl.prices.add(cmd)
 	fl.simulations.add(cmd, &fl.cfg)
+	addLimits(cmd, &fl.cfg)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
