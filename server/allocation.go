@@ -142,6 +142,7 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 	c := &d.claims
 	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
 	c.Question = d.question
+	place := passOf(ctx)
 	for range s.cfg.MaxAttempts {
 		if refused := n.decide(d, now, s.cfg.DecideBudget); refused != nil {
 			return s.answered(c.Request, orderFaults(nil, nil, refused), &became) // it may have been decided before, by another network or on another day
@@ -152,6 +153,13 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			body := appendDecision(room, n.snap, &d.decision, told{prices: d.priced.version()})
 			c.Basis, c.Answer = d.basis(n, now), d.keep(body, len(room))
 			d.lap(metrics.Encode)
+			if ctx.Err() != nil { // nobody would confirm it
+				s.limits.dropped.Add(1)
+				return answer{}, context.Cause(ctx)
+			}
+			if s.cfg.Store != nil {
+				place.waits()
+			}
 			h, err := s.hold(d)
 			d.lap(metrics.Journal)
 			switch {
@@ -178,6 +186,7 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			return answer{}, context.Cause(ctx)
 		}
 		d.record.Again()
+		place.resumes()
 		d.look(n, s.ledger, now)
 	}
 	became = metrics.Contended

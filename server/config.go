@@ -54,7 +54,7 @@ type Config struct {
 
 	MaxMessage  int    // bytes of one request; default 4 MiB
 	MaxHeader   int    // bytes of a request's headers; default 16 KiB
-	MaxInFlight int    // calls answered at once, on both ports together; default 4,096
+	MaxInFlight int    // calls answered at once, on both ports together, whatever they wait for; default 4,096
 	MaxStreams  uint32 // calls at once on one HTTP/2 connection, more wait at the client; default 1,000
 	MaxBatch    int    // orders of one AllocateBatch; default 5,000
 	MaxBatches  int    // batches decided at once, others are refused; default 2
@@ -62,6 +62,23 @@ type Config struct {
 	// message read may go beyond. Default 1,000.
 	StreamWindow int
 	MaxAttempts  int // times one Allocate scores an order whose stock others move meanwhile; default 32
+
+	// QueueTarget is how long calls may stand in a queue for a processor, the luckiest one of every 100 ms: when it is longer, fewer calls are
+	// let in, and the others refused at once with RetryInfo, by class. Default 10 ms. docs/overload.md has more.
+	QueueTarget time.Duration
+	// UnreadyAfter is for how long over a tenth of the calls that settle or allocate must be refused until health says NOT_SERVING, and for
+	// how long not until it says SERVING again; default 5 s.
+	UnreadyAfter time.Duration
+	// MemoryLimit is what may live on the heap, in bytes, before calls are refused: batches and simulations at 80 % of it, questions at 90 %,
+	// allocations at all of it. Default 90 % of GOMEMLIMIT, and no limit where that is not set.
+	MemoryLimit int64
+
+	MaxConnections           int // connections open at once, on both ports together, others are closed; default 10,000
+	MaxConnectionsPerAddress int // of them, from one address; default all
+	// MaxResets is how many calls a second one HTTP/2 connection may open and reset; four seconds of them at once are let pass. A connection
+	// that sends more is closed, and its address kept out for ExpelFor. Default 500.
+	MaxResets int
+	ExpelFor  time.Duration // for which an address is kept out whose connection was closed for what it sent; default 10 s
 
 	// DecideBudget bounds the time in which Allocate looks for the best plan: the best one so far is the answer, marked as stopped.
 	// Whether there is a plan, whole and in time, is found out however long it takes. A decision that was stopped depends on how
@@ -93,8 +110,8 @@ type Config struct {
 	DrainTimeout time.Duration // for calls in flight to end before they are cut off; default 15 s
 
 	ReadTimeout  time.Duration // for a request to come in whole on the second port; default 30 s
-	WriteTimeout time.Duration // from a request's headers to its whole answer on the second port; default 60 s
-	IdleTimeout  time.Duration // for which a connection of the second port is kept between requests; default 2 min
+	WriteTimeout time.Duration // from a request's headers to its whole answer on the second port, for a caller to take what is written on the first; default 60 s
+	IdleTimeout  time.Duration // for which a connection is kept between requests; default 2 min
 
 	// AllowOrigins are the web origins whose pages may call the second port, as "https://shop.example". Default
 	// none: browsers then let only pages from the port itself call it. "*" allows all.
@@ -122,6 +139,13 @@ func (c Config) withDefaults() (Config, error) {
 	def(&fl, "MaxAttempts", &c.MaxAttempts, 32) // on one SKU that everyone wants every second may be in vain
 	def(&fl, "MaxBatch", &c.MaxBatch, 5000)
 	def(&fl, "MaxBatches", &c.MaxBatches, 2)
+	def(&fl, "QueueTarget", &c.QueueTarget, overloadTarget)
+	def(&fl, "UnreadyAfter", &c.UnreadyAfter, 5*time.Second)
+	def(&fl, "MemoryLimit", &c.MemoryLimit, 0)
+	def(&fl, "MaxConnections", &c.MaxConnections, 10_000)
+	def(&fl, "MaxConnectionsPerAddress", &c.MaxConnectionsPerAddress, c.MaxConnections)
+	def(&fl, "MaxResets", &c.MaxResets, 500)
+	def(&fl, "ExpelFor", &c.ExpelFor, 10*time.Second)
 	def(&fl, "DecideBudget", &c.DecideBudget, 0)
 	def(&fl, "BatchBudget", &c.BatchBudget, 20*time.Second)
 	def(&fl, "BatchWorkers", &c.BatchWorkers, max(1, runtime.GOMAXPROCS(0)-1))

@@ -3,15 +3,24 @@ package server
 import (
 	"context"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // callers may compress
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/proto"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/server/metrics"
+)
+
+// How connections of the first port are kept.
+const (
+	keepaliveAfter = time.Minute      // without a frame the server asks whether anybody is there
+	keepaliveFor   = 20 * time.Second // it waits for the answer
+	leastPing      = 10 * time.Second // between pings of a caller that has nothing else to say; more often ends its connection
 )
 
 // newGRPC returns the server of the first port.
@@ -25,6 +34,10 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.NumStreamWorkers(64),
 		grpc.MaxHeaderListSize(uint32(s.cfg.MaxHeader)),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
+		grpc.InTapHandle(s.arriving),
+		grpc.ConnectionTimeout(s.cfg.ReadTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: s.cfg.IdleTimeout, Time: keepaliveAfter, Timeout: keepaliveFor}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
 	)
 	for _, desc := range []*grpc.ServiceDesc{
 		&allotv1.AllocationService_ServiceDesc, &allotv1.InventoryService_ServiceDesc, &allotv1.NetworkService_ServiceDesc,
@@ -72,10 +85,16 @@ func (s *Server) guard(name string, handle method) method {
 	return func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (answer any, err error) {
 		ctx, seen := s.arrived(ctx, metrics.GRPC, number, name)
 		defer func() { seen.end(err) }()
+		place, err := s.begun(ctx)
+		if err != nil {
+			return nil, statusOf(err).Err()
+		}
 		if err := s.gate.enter(); err != nil {
+			place.leave()
 			return nil, statusOf(err).Err()
 		}
 		defer func() {
+			place.leave()
 			s.gate.leave()
 			if p := recover(); p != nil {
 				answer, err = nil, s.panicked(name, p)
@@ -95,6 +114,7 @@ func unmarked(handle method) method {
 			if err := decode(m); err != nil {
 				return err
 			}
+			passOf(ctx).resumes()
 			return marked(m.(proto.Message))
 		}, nil)
 	}
@@ -113,6 +133,7 @@ func allocateOnWire(srv any, ctx context.Context, decode func(any) error, _ grpc
 	if err := decode(&raw); err != nil {
 		return nil, err
 	}
+	passOf(ctx).resumes()
 	a, ok, err := s.allocatePlain(ctx, raw.wire)
 	if !ok {
 		request := &allotv1.AllocateRequest{}

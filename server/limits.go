@@ -1,17 +1,33 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 )
 
-// busyRetry is after how long a caller that was refused for too many calls should come back.
+// busyRetry is after how long a caller that was refused for too many calls should come back, at least.
 const busyRetry = 50 * time.Millisecond
 
-// A gate counts the calls in flight and refuses those over its limit. Refusing at once keeps the time that accepted
-// calls take; letting all in would make every one of them late.
+// longestRetry is after how long at most.
+const longestRetry = 5 * time.Second
+
+// A gate counts the calls in flight and refuses those over its limit: the ceiling of memory and goroutines, whatever they wait for. What
+// the processors can do is the limiter's to know.
 type gate struct {
 	limit    int64
 	inFlight atomic.Int64
@@ -43,3 +59,411 @@ func (g *gate) enter() error {
 }
 
 func (g *gate) leave() { g.inFlight.Add(-1) }
+
+// clientHeader is the header in which a proxy, or a program that shares its address with others, says for whom it calls.
+const clientHeader = "allot-client"
+
+// longestClient is how much of a client's name is looked at.
+const longestClient = 128
+
+// classOf are the classes of methods. What is not in it is never refused for load.
+var classOf = func() map[string]class {
+	out := map[string]class{}
+	for k, names := range map[class][]string{
+		classSettle: {
+			allotv1.AllocationService_Confirm_FullMethodName, allotv1.AllocationService_Release_FullMethodName,
+			allotv1.AllocationService_Cancel_FullMethodName, allotv1.AllocationService_Ship_FullMethodName,
+			allotv1.AllocationService_ShortPick_FullMethodName, allotv1.InventoryService_SetStock_FullMethodName,
+			allotv1.InventoryService_AdjustStock_FullMethodName, allotv1.SimulationService_Cancel_FullMethodName,
+		},
+		classAllocate: {allotv1.AllocationService_Allocate_FullMethodName},
+		classAsk: {
+			allotv1.AllocationService_Quote_FullMethodName, allotv1.AllocationService_Explain_FullMethodName,
+			allotv1.AllocationService_Get_FullMethodName, allotv1.InventoryService_GetStock_FullMethodName,
+			allotv1.SimulationService_Get_FullMethodName, allotv1.SimulationService_List_FullMethodName,
+		},
+		classBulk: {
+			allotv1.AllocationService_AllocateBatch_FullMethodName, allotv1.SimulationService_Run_FullMethodName,
+			allotv1.SimulationService_Compare_FullMethodName,
+		},
+	} {
+		for _, name := range names {
+			out[name] = k
+		}
+	}
+	return out
+}()
+
+// A limiter is an overload with a lock and a clock.
+type limiter struct {
+	mu      sync.Mutex
+	o       *overload
+	began   time.Time
+	hints   atomic.Pointer[hints]
+	counts  [verdicts]atomic.Int64
+	dropped atomic.Int64 // whose deadline had passed, or whose caller was gone, before they were begun
+}
+
+func newLimiter(cfg *Config) *limiter {
+	l := &limiter{began: time.Now(), o: newOverload(overloadConfig{
+		floor: overloadFloor, most: max(overloadFloor, cfg.MaxInFlight), queue: overloadQueue, target: int64(cfg.QueueTarget),
+		every: int64(overloadWindow), maxClients: overloadClients, patience: int64(cfg.UnreadyAfter),
+	})}
+	l.o.heapLimit = cfg.MemoryLimit
+	if cfg.MemoryLimit == 0 {
+		l.o.heapLimit = memoryLimit(debug.SetMemoryLimit(-1))
+	}
+	l.hint(1)
+	return l
+}
+
+// heapOfLimit is the part of GOMEMLIMIT that what lives on the heap may take.
+const heapOfLimit = 0.9
+
+// memoryLimit returns the limit of the heap that goes with GOMEMLIMIT, 0 where there is none.
+func memoryLimit(runtimeLimit int64) int64 {
+	if runtimeLimit == math.MaxInt64 {
+		return 0
+	}
+	return int64(heapOfLimit * float64(runtimeLimit))
+}
+
+// now returns the limiter's time.
+func (l *limiter) now() int64 { return int64(time.Since(l.began)) }
+
+// errGaveWay is what a waiting call gets that had to make room for one of a higher class.
+var errGaveWay = errors.New("server: gave way")
+
+// hints are the refusals that are given at the moment, each with other times to come back, so that the callers that were refused together
+// do not come back together. They are made in advance, since refusing must cost next to nothing.
+type hints struct {
+	refusals [verdicts][16]*status.Status
+	next     atomic.Uint32
+	pressure float64
+}
+
+func (l *limiter) hint(pressure float64) {
+	h := &hints{pressure: pressure}
+	base := min(longestRetry, time.Duration(float64(busyRetry)*pressure*pressure))
+	for v := tooBusy; v < verdicts; v++ {
+		for i := range h.refusals[v] {
+			r := refusef(codes.ResourceExhausted, ReasonTooManyCalls, "%s", refusedFor[v])
+			r.retry = base/2 + rand.N(base) //nolint:gosec // nobody gains by guessing it
+			h.refusals[v][i] = r.status()
+		}
+	}
+	l.hints.Store(h)
+}
+
+var refusedFor = [verdicts]string{
+	tooBusy:     "more calls than the server can decide; try again later",
+	tooGreedy:   "other clients want their share; try again later",
+	tooLate:     "the call's deadline would pass before its turn; try again later",
+	tooMuchHeap: "the server's memory is nearly full; try again later",
+}
+
+// refusal returns the error of a verdict.
+func (l *limiter) refusal(v verdict) error {
+	l.counts[v].Add(1)
+	h := l.hints.Load()
+	return h.refusals[v][h.next.Add(1)%uint32(len(h.refusals[v]))].Err()
+}
+
+// arrive takes a call. The error is a refusal; a call that is not refused must leave.
+func (l *limiter) arrive(c *job) error {
+	l.mu.Lock()
+	v := l.o.arrive(l.now(), c)
+	if v == waits && c.turn == nil {
+		c.turn = make(chan error, 1)
+	}
+	l.mu.Unlock()
+	if v == goesOn || v == waits {
+		return nil
+	}
+	return l.refusal(v)
+}
+
+// begin waits for the call's turn. It has left already when there is an error.
+func (l *limiter) begin(c *job) error {
+	if c.turn != nil {
+		var err error
+		select {
+		case err = <-c.turn:
+		case <-c.Done():
+		}
+		if err != nil {
+			return l.refusal(tooBusy)
+		}
+	}
+	if err := c.Context.Err(); err != nil { // nobody waits for it any more
+		l.dropped.Add(1)
+		l.leave(c)
+		return context.Cause(c.Context)
+	}
+	l.mu.Lock()
+	l.o.begin(l.now(), c)
+	if !c.kept || c.class == classSettle || c.class == classBulk {
+		// Its message may be long in coming, or never come; it counts again when it is there, see resumes. What settles does not: it
+		// takes microseconds and then waits for the journal. Nor does bulk, which has limits of its own for as long as it takes.
+		l.leaveLocked(c)
+	}
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *limiter) leave(c *job) {
+	l.mu.Lock()
+	l.leaveLocked(c)
+	l.mu.Unlock()
+}
+
+func (l *limiter) leaveLocked(c *job) {
+	l.o.leave(c)
+	if l.o.waiting > 0 {
+		l.o.grant(l.now())
+	}
+}
+
+func (l *limiter) resume(c *job) {
+	l.mu.Lock()
+	l.o.resume(c)
+	l.mu.Unlock()
+}
+
+// callKey is the key under which contexts have their call.
+type callKey struct{}
+
+// Value implements context.Context.
+func (c *job) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// Err implements context.Context. grpc-go asks once, when the call has been let in and before it is handed to anybody, and would forget a
+// call whose deadline passed just then, without a word. That once the answer is no: begin finds out soon enough.
+func (c *job) Err() error {
+	if !c.checked {
+		c.checked = true
+		return nil
+	}
+	return c.Context.Err()
+}
+
+// callOf returns the call that a context belongs to, or nil.
+func callOf(ctx context.Context) *job {
+	c, _ := ctx.Value(callKey{}).(*job)
+	return c
+}
+
+// A pass is a place among the calls at work; its holder must leave. The zero pass is none, and may be left.
+type pass struct{ c *job }
+
+// leave gives the place back, and the pass with it.
+func (p pass) leave() {
+	c := p.c
+	if c == nil || c.owner == nil {
+		return
+	}
+	l, kept := c.owner, c.kept
+	l.leave(c)
+	if kept {
+		*c = job{}
+		jobs.Put(c)
+	}
+}
+
+// waits tells that from now on the work waits for the journal, and takes no processor: it no longer counts as at work.
+func (p pass) waits() {
+	if p.c != nil && p.c.owner != nil {
+		p.c.owner.leave(p.c)
+	}
+}
+
+// resumes tells that a call has its message, or takes back what waits told. It never fails: what has come so far is worth going on with,
+// and MaxInFlight bounds how many may do so at once.
+func (p pass) resumes() {
+	if c := p.c; c != nil && c.owner != nil && c.class != classSettle && c.class != classBulk {
+		c.owner.resume(c)
+	}
+}
+
+// passOf returns the place of the call that a context belongs to, or the zero pass.
+func passOf(ctx context.Context) pass { return pass{callOf(ctx)} }
+
+// jobs are those of admit, which come a hundred in a message.
+var jobs = sync.Pool{New: func() any { return &job{} }}
+
+// admit waits for a place for a piece of work of a class, as an order of a stream; the pass is the caller's to leave, once. The error is a
+// refusal with RetryInfo, or the context's when the caller is gone.
+func (s *Server) admit(ctx context.Context, k class) (pass, error) {
+	c := jobs.Get().(*job)
+	s.limits.prepare(c, ctx, k)
+	c.kept, c.checked = true, true
+	if parent := callOf(ctx); parent != nil {
+		c.client = parent.client
+	} else {
+		c.client = &s.limits.o.others
+	}
+	err := s.limits.arrive(c)
+	if err == nil {
+		err = s.limits.begin(c)
+	}
+	if err != nil {
+		*c = job{}
+		jobs.Put(c)
+		return pass{}, err
+	}
+	return pass{c}, nil
+}
+
+// prepare makes a call of a class within a context.
+//
+//nolint:revive // the context is no argument to be passed on
+func (l *limiter) prepare(c *job, ctx context.Context, k class) {
+	c.Context, c.class, c.owner = ctx, k, l
+	if deadline, ok := ctx.Deadline(); ok {
+		c.deadline = int64(deadline.Sub(l.began))
+	}
+}
+
+// named returns the client that a header names, or the one of the connection.
+func (l *limiter) named(name string, c *client) *client {
+	switch {
+	case name == "" && c != nil:
+		return c
+	case name == "":
+		return &l.o.others
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.o.client("name " + name[:min(len(name), longestClient)])
+}
+
+// arriving is told of every call of the first port, by the goroutine that reads its connection, before there is a goroutine for the call
+// and before any of its message is read: a refusal here takes about half of what it takes in the handler, see BenchmarkRefusal. The details of the status
+// reach the caller from here as well (grpc-go 1.85, writeEarlyAbort). It must not wait.
+func (s *Server) arriving(ctx context.Context, info *tap.Info) (context.Context, error) {
+	k, limited := classOf[info.FullMethodName]
+	if !limited && info.FullMethodName != allotv1.AllocationService_AllocateStream_FullMethodName {
+		return ctx, nil
+	}
+	var of *client
+	if p, ok := peer.FromContext(ctx); ok {
+		if a, ok := p.Addr.(*clientAddr); ok {
+			of = a.client
+		}
+	}
+	name := ""
+	if given := info.Header[clientHeader]; len(given) > 0 {
+		name = given[0]
+	}
+	c := &job{client: s.limits.named(name, of)}
+	s.limits.prepare(c, ctx, k)
+	if !limited {
+		c.class, c.checked = unlimited, true // its orders are admitted one by one
+		return c, nil
+	}
+	if err := ctx.Err(); err != nil {
+		s.limits.dropped.Add(1)
+		return ctx, status.FromContextError(err).Err()
+	}
+	if err := s.limits.arrive(c); err != nil {
+		return ctx, err
+	}
+	return c, nil
+}
+
+// begun waits for the turn of a call of the first port.
+func (s *Server) begun(ctx context.Context) (pass, error) {
+	c := callOf(ctx)
+	if c == nil || c.class == unlimited {
+		return pass{}, nil
+	}
+	if err := s.limits.begin(c); err != nil {
+		return pass{}, err
+	}
+	return pass{c}, nil
+}
+
+// heapSample is the metric of what lives on the heap, as of the last collection: what comes and goes is no reason to refuse anything.
+const heapSample = "/gc/heap/live:bytes"
+
+// oversee keeps the limiter's picture of memory and health fresh, also while nobody calls, and tells balancers.
+func (s *Server) oversee(ctx context.Context) {
+	tick := time.NewTicker(overloadWindow)
+	defer tick.Stop()
+	sample := []metrics.Sample{{Name: heapSample}}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(sample)
+		s.observe(int64(sample[0].Value.Uint64()))
+	}
+}
+
+// observe is one look of oversee.
+func (s *Server) observe(heap int64) {
+	l := s.limits
+	l.mu.Lock()
+	l.o.heap = heap
+	now := l.now()
+	l.o.tick(now)
+	l.o.sweep(now)
+	l.o.grant(now)
+	pressure, unready, limit := l.o.pressure, l.o.unready, l.o.limit
+	l.mu.Unlock()
+	if h := l.hints.Load(); pressure != h.pressure {
+		l.hint(pressure)
+	}
+	if s.unready.Swap(unready) == unready {
+		return
+	}
+	to := grpc_health_v1.HealthCheckResponse_SERVING
+	if unready {
+		to = grpc_health_v1.HealthCheckResponse_NOT_SERVING
+		s.cfg.Log.Warn("overloaded", "limit", int(limit), "after", s.cfg.UnreadyAfter)
+	} else {
+		s.cfg.Log.Info("no longer overloaded")
+	}
+	s.health.SetServingStatus("", to)
+	for _, name := range serviceNames {
+		s.health.SetServingStatus(name, to)
+	}
+}
+
+// A LimitState is how the limits stand at a moment.
+type LimitState struct {
+	Limit   int  // calls between arrival and decision that are let in
+	Inside  int  // there are
+	Waiting int  // above the limit
+	Clients int  // that called lately
+	Unready bool // balancers are told to go elsewhere
+
+	// Refused and dropped since the server began, never falling.
+	Busy    int64 // refused: more than can be decided
+	Greedy  int64 // refused: the client had its share
+	Late    int64 // refused: the deadline would have passed first
+	Heap    int64 // refused: memory
+	Dropped int64 // unanswered: the deadline had passed, or the caller was gone, before anything was done
+
+	Connections int   // open, on both ports
+	Abusive     int64 // connections closed for resets or control frames
+	Unaccepted  int64 // connections closed at once, over a limit
+}
+
+// Limits returns how the limits stand.
+func (s *Server) Limits() LimitState {
+	l := s.limits
+	l.mu.Lock()
+	out := LimitState{Limit: int(l.o.limit), Inside: l.o.inside, Waiting: l.o.waiting, Clients: l.o.active, Unready: l.o.unready}
+	l.mu.Unlock()
+	out.Busy, out.Greedy, out.Late = l.counts[tooBusy].Load(), l.counts[tooGreedy].Load(), l.counts[tooLate].Load()
+	out.Heap, out.Dropped = l.counts[tooMuchHeap].Load(), l.dropped.Load()
+	out.Connections, out.Abusive, out.Unaccepted = s.doors.count(), s.doors.abusive.Load(), s.doors.unaccepted.Load()
+	return out
+}

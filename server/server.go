@@ -37,6 +37,9 @@ type Server struct {
 	network     atomic.Pointer[served]
 	loading     sync.Mutex // one Load at a time
 	gate        *gate
+	limits      *limiter
+	doors       *doors
+	unready     atomic.Bool // health says so for overload
 	batches     *gate
 	health      *health.Server
 	tooLarge    *refusal
@@ -58,6 +61,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s := &Server{cfg: cfg, gate: newGate(cfg.MaxInFlight), batches: newBatchGate(cfg.MaxBatches), health: health.NewServer(), delay: time.Sleep}
+	s.limits = newLimiter(&s.cfg)
+	s.doors = newDoors(s.limits, &s.cfg)
 	s.draining, s.drained = context.WithCancel(context.Background())
 	if cfg.Store != nil {
 		s.ledger = cfg.Store.Ledger()
@@ -100,10 +105,10 @@ func (s *Server) now() units.Instant { return units.Instant(s.cfg.Now().Unix()) 
 func (s *Server) Serve(ctx context.Context, rpc, web net.Listener) error {
 	g, h := s.newGRPC(), s.newWeb()
 	ended := make(chan error, 2)
-	go func() { ended <- g.Serve(rpc) }()
+	go func() { ended <- g.Serve(s.doors.guarded(rpc, s.cfg.WriteTimeout)) }()
 	if web != nil {
 		go func() {
-			if err := h.Serve(web); !errors.Is(err, http.ErrServerClosed) {
+			if err := h.Serve(s.doors.guarded(web, 0)); !errors.Is(err, http.ErrServerClosed) {
 				ended <- err
 			}
 		}()
@@ -111,6 +116,7 @@ func (s *Server) Serve(ctx context.Context, rpc, web net.Listener) error {
 	expiring, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { s.expire(expiring) })
+	background.Go(func() { s.oversee(expiring) })
 	defer background.Wait()
 	defer stop()
 

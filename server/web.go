@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -28,7 +29,8 @@ func (s *Server) newWeb() *http.Server {
 	return &http.Server{
 		Handler:           s.handler(),
 		Protocols:         &protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: int(s.cfg.MaxStreams)},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: int(s.cfg.MaxStreams), WriteByteTimeout: s.cfg.WriteTimeout},
+		ConnContext:       withClient,
 		MaxHeaderBytes:    s.cfg.MaxHeader,
 		ReadHeaderTimeout: s.cfg.ReadTimeout,
 		ReadTimeout:       s.cfg.ReadTimeout,
@@ -55,13 +57,14 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/allot.v1.", http.NotFoundHandler())
 	for _, name := range serviceNames {
-		mux.Handle("/"+name+"/", s.admit(calls, connect.NewErrorWriter(options...)))
+		mux.Handle("/"+name+"/", s.entrance(calls, connect.NewErrorWriter(options...)))
 	}
 	mux.Handle(grpchealth.NewHandler(checker{s}))
 	reflector := grpcreflect.NewStaticReflector(append(serviceNames, grpchealth.HealthV1ServiceName)...)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.healthz)
 	mux.HandleFunc("GET /v1/events", s.events)
 	if len(s.cfg.AllowOrigins) == 0 {
 		return mux
@@ -91,8 +94,40 @@ var streams = map[string]bool{
 	allotv1connect.SimulationServiceRunProcedure:            true,
 }
 
-// admit counts a request as in flight and refuses one that says it is too large, before anything is read of it.
-func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Handler {
+// clientKey is the key under which contexts of the second port have the client of their connection.
+type clientKey struct{}
+
+// withClient puts the client of a connection into the contexts of its requests.
+func withClient(ctx context.Context, c net.Conn) context.Context {
+	if d, ok := c.(*doorConn); ok {
+		return context.WithValue(ctx, clientKey{}, d.addr.client)
+	}
+	return ctx
+}
+
+// enterWeb waits for the turn of a request, and returns it with its place in its context. Deadlines are read from headers later, by
+// connectrpc; what has passed its own is dropped then.
+func (s *Server) enterWeb(r *http.Request) (pass, *http.Request, error) {
+	k, limited := classOf[r.URL.Path]
+	if !limited {
+		k = unlimited
+	}
+	of, _ := r.Context().Value(clientKey{}).(*client)
+	c := &job{client: s.limits.named(r.Header.Get(clientHeader), of), checked: true}
+	s.limits.prepare(c, r.Context(), k)
+	if limited {
+		if err := s.limits.arrive(c); err != nil {
+			return pass{}, r, err
+		}
+		if err := s.limits.begin(c); err != nil {
+			return pass{}, r, err
+		}
+	}
+	return pass{c}, r.WithContext(c), nil
+}
+
+// entrance counts a request as in flight and refuses one that says it is too large, before anything is read of it.
+func (s *Server) entrance(next http.Handler, errors *connect.ErrorWriter) http.Handler {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		s.cfg.Metrics.Call(metrics.HTTP, s.cfg.Metrics.Method(r.URL.Path), statusOf(err).Code(), -1)
 		if werr := errors.Write(w, r, connectError(statusOf(err))); werr != nil {
@@ -111,6 +146,12 @@ func (s *Server) admit(next http.Handler, errors *connect.ErrorWriter) http.Hand
 			return
 		}
 		defer s.gate.leave()
+		place, r, err := s.enterWeb(r)
+		if err != nil {
+			refuse(w, r, err)
+			return
+		}
+		defer place.leave()
 		if stream {
 			patient, request, end, err := s.patient(w, r)
 			if err != nil {
@@ -141,6 +182,11 @@ func (s *Server) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 				err = connectError(s.outward(name, err))
 			}
 		}()
+		if err := ctx.Err(); err != nil { // its deadline passed while it was read
+			s.limits.dropped.Add(1)
+			return nil, context.Cause(ctx)
+		}
+		passOf(ctx).resumes()
 		if m, ok := request.Any().(proto.Message); ok {
 			if err := marked(m); err != nil {
 				return nil, err

@@ -123,6 +123,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	fl.prices.add(cmd)
 	fl.simulations.add(cmd, &fl.cfg)
 	fl.clock.add(cmd)
+	addLimits(cmd, &fl.cfg)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
