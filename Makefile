@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+# Only what is shipped and measured is built by the profile in cmd/allot: with it every library compiles anew.
+export GOFLAGS := $(GOFLAGS) -pgo=off
 MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables
 
 EXAMPLE ?= examples/us-parcel
@@ -31,7 +33,7 @@ help: ## Print this list
 .PHONY: build
 build: ## Build the one binary, bin/allot
 	$(say) 'building bin/allot (the first build also fetches and compiles the libraries: a minute or two)'
-	@go build -trimpath -o bin/allot ./cmd/allot
+	@go build -pgo=auto -trimpath -o bin/allot ./cmd/allot
 
 .PHONY: run
 run: build ## Build and serve the example network until Ctrl-C
@@ -89,6 +91,28 @@ bench-ledger: ## Measure the durable ledger against raw appends and an empty ech
 bench-simulate: ## Measure the replay of a season against what is promised of it; some minutes on two quiet cores
 	$(say) 'measuring the replay of a season; bench/README.md says what and how'
 	@go run ./bench/season
+
+.PHONY: bench-service
+bench-service: ## Measure calls and streams of orders beside empty echoes, each server a process; some minutes
+	$(say) 'measuring the service; bench/README.md says what and how'
+	@go run -pgo=cmd/allot/default.pgo ./bench/servicepath
+
+.PHONY: bench-overload
+bench-overload: ## Measure what is left of the service beyond its rate, and beside hostile clients; some minutes
+	$(say) 'measuring the service under overload; bench/README.md says what and how'
+	@go run ./bench/overload
+
+.PHONY: bench-peers
+bench-peers: ## Measure Allot beside HiGHS, CBC, PostgreSQL, an echo and raw appends on the same orders; some ten minutes
+	$(say) 'measuring the peers; bench/README.md says what and how'
+	@go run ./bench/peers
+
+.PHONY: pgo
+pgo: ## Record the profile that the build is guided by anew: cmd/allot/default.pgo
+	$(say) 'recording calls, streams and a replay'
+	@rm -rf .build/pgo
+	@go run ./bench/servicepath --record .build/pgo
+	@go tool pprof -proto .build/pgo/*.pprof > cmd/allot/default.pgo
 
 # Checking.
 
