@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
@@ -77,6 +78,60 @@ func countAnswers(raw []byte) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// A BatchCaller calls AllocateBatch with PerMessage orders a call, one call after the other.
+type BatchCaller struct {
+	conn    *grpc.ClientConn
+	next    *atomic.Int64
+	orders  []*allotv1.Order
+	request allotv1.AllocateBatchRequest
+}
+
+// batchBudget is the time that a batch may look for better plans: none to speak of, so that what is measured is to decide, to hold
+// and to keep.
+const batchBudget = time.Nanosecond
+
+// AllocateBatchCaller returns a caller of AllocateBatch; conn, next and orders are as those of AllocateCaller.
+func AllocateBatchCaller(conn *grpc.ClientConn, next *atomic.Int64, orders []*allotv1.Order) *BatchCaller {
+	c := &BatchCaller{conn: conn, next: next, orders: orders}
+	c.request.TimeBudget = durationpb.New(batchBudget)
+	for range PerMessage {
+		c.request.Requests = append(c.request.Requests, &allotv1.AllocateRequest{})
+	}
+	return c
+}
+
+// Run makes calls for a time, at least one, and returns the orders that were answered a second, and what each took of this
+// process's processor time. An order that gets no answer of its own is an error.
+func (c *BatchCaller) Run(ctx context.Context, d time.Duration) (Window, error) {
+	runtime.GC()
+	began, spent := time.Now(), cputime.Process()
+	answers := int64(0)
+	for first := true; first || time.Since(began) < d; first = false {
+		for _, r := range c.request.GetRequests() {
+			n := c.next.Add(1)
+			r.RequestId, r.Order = fmt.Sprintf("request-%08d", n), c.orders[int(n)%len(c.orders)]
+		}
+		in, err := proto.Marshal(&c.request)
+		if err != nil {
+			return Window{}, err
+		}
+		var answer []byte
+		if err := c.conn.Invoke(ctx, allotv1.AllocationService_AllocateBatch_FullMethodName, &in, &answer); err != nil {
+			return Window{}, err
+		}
+		out := &allotv1.AllocateBatchResponse{}
+		if err := proto.Unmarshal(answer, out); err != nil {
+			return Window{}, err
+		}
+		if len(out.GetAnswers()) != PerMessage || out.GetDecided() != PerMessage {
+			return Window{}, fmt.Errorf("of %d orders in a batch %d were decided", PerMessage, out.GetDecided())
+		}
+		answers += PerMessage
+	}
+	n := float64(answers)
+	return Window{Rate: n / time.Since(began).Seconds(), CPU: float64((cputime.Process() - spent).Microseconds()) / n, Answers: answers}, nil
 }
 
 // EchoStreamCaller returns a caller of the streams of ServeEchoes: with messages as AllocateStreamCaller sends, or with bytes of

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -25,6 +26,7 @@ import (
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/engine/enginetest"
+	"github.com/allot-engine/allot/ledger/journal"
 )
 
 const (
@@ -528,5 +530,67 @@ func TestBatchSurvivesWholeOrNotAtAll(t *testing.T) {
 	}
 	if !seen[0] || !seen[3] {
 		t.Errorf("after restarts there were %v holds", seen)
+	}
+}
+
+// A heldTape is a tape whose writes can be held up: each then says that it is there, and goes on when it is let go.
+type heldTape struct {
+	*tape
+	holding  atomic.Bool
+	arrived  chan struct{}
+	released chan struct{}
+}
+
+func (t *heldTape) Append(epoch, expected uint64, records [][]byte) (journal.Position, error) {
+	if t.holding.Load() {
+		t.arrived <- struct{}{}
+		<-t.released
+	}
+	return t.tape.Append(epoch, expected, records)
+}
+
+// TestBatchIsKeptBeforeItIsAnswered holds up the journal: the ledger has granted the orders, and no answer comes until they are
+// written.
+func TestBatchIsKeptBeforeItIsAnswered(t *testing.T) {
+	for _, policy := range []allotv1.BatchPolicy{batchEach, batchAll} {
+		t.Run(policy.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := &heldTape{tape: newTape(), arrived: make(chan struct{}), released: make(chan struct{})}
+				s, _ := newServer(t, stored(t, j, nil))
+				_, before := j.Bounds()
+				j.holding.Store(true)
+				type reply struct {
+					out *allotv1.AllocateBatchResponse
+					err error
+				}
+				answered := make(chan reply, 1)
+				request := batchOf("b", policy, order("10001", "mug", 2), order("94105", "poster", 3))
+				go func() {
+					out, err := s.AllocateBatch(t.Context(), request)
+					answered <- reply{out, err}
+				}()
+				<-j.arrived
+				synctest.Wait() // whatever can run has run
+				if n := s.ledger.Open(); n != 2 {
+					t.Errorf("the ledger has %d holds, want 2", n)
+				}
+				if len(answered) > 0 {
+					t.Error("answered before anything was written")
+				}
+				if _, end := j.Bounds(); end != before {
+					t.Errorf("the journal reaches to %v, and did to %v", end, before)
+				}
+				j.holding.Store(false)
+				close(j.released)
+				r := <-answered
+				if r.err != nil || r.out.GetFilled() != 2 {
+					t.Fatalf("%v, %v", r.out, r.err)
+				}
+				if _, end := j.Bounds(); end.Sequence < before.Sequence+2 {
+					t.Errorf("answered with the journal at %d, and it was at %d before", end.Sequence, before.Sequence)
+				}
+				s.stop(t)
+			})
+		})
 	}
 }

@@ -1,8 +1,8 @@
-// The command servicepath measures what it costs to have orders decided and held over gRPC, call by call and in streams of 100
-// orders a message, each beside an empty echo of equal sizes, in turns of one run, and prints what is promised with the spread
+// The command servicepath measures what it costs to have orders decided and held over gRPC, call by call, in streams of 100
+// orders a message and in batches of 100, the first two beside an empty echo of equal sizes, in turns of one run, and prints what is promised with the spread
 // over the rounds. Every server is a process of its own, whose processor time is counted by itself.
 //
-//	go run ./bench/servicepath [--dir DIR] [--rounds 11] [--slice 300ms] [--json] [--check] [--record DIR]
+//	go run ./bench/servicepath [--dir DIR] [--rounds 11] [--slice 300ms] [--only calls,streams,batches] [--json] [--check] [--record DIR]
 //
 // Where DIR is decides what is measured: it must be on the disk that matters, and not in memory.
 package main
@@ -57,13 +57,22 @@ type subject struct {
 	Client []float64 `json:"client_cpu_us_per_order"`
 }
 
+// parts are what can be measured.
+var parts = []string{partCalls, partStreams, partBatches}
+
+const (
+	partCalls   = "calls"
+	partStreams = "streams"
+	partBatches = "batches"
+)
+
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("servicepath", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	dir := flags.String("dir", ".build", "a directory on the disk to be measured; it is made, and what is written there is removed again")
 	count := flags.Int("rounds", 11, "rounds; everything that is compared runs once in each")
 	slice := flags.Duration("slice", 300*time.Millisecond, "how long each runs in a round")
-	only := flags.String("only", "calls,streams", "what is measured")
+	only := flags.String("only", strings.Join(parts, ","), "what is measured")
 	record := flags.String("record", "", "write a profile of each server's processor time into this directory")
 	asJSON := flags.Bool("json", false, "print JSON")
 	check := flags.Bool("check", false, "fail when a promise is missed")
@@ -74,10 +83,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if *kind != "" {
 		return serve(ctx, *kind, *dir, stdin, stdout)
 	}
-	parts := strings.Split(*only, ",")
-	for _, part := range parts {
-		if part != "calls" && part != "streams" {
-			return fmt.Errorf("--only: there is no part %q; write some of calls,streams", part)
+	wanted := strings.Split(*only, ",")
+	for _, part := range wanted {
+		if !slices.Contains(parts, part) {
+			return fmt.Errorf("--only: there is no part %q; write some of %s", part, strings.Join(parts, ","))
 		}
 	}
 	if *count < 1 || *slice <= 0 || flags.NArg() > 0 {
@@ -94,7 +103,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *count}
-	m := &measurement{dir: own, rounds: *count, slice: *slice, calls: slices.Contains(parts, "calls"), streams: slices.Contains(parts, "streams"), record: *record, stderr: stderr, result: res}
+	m := &measurement{dir: own, rounds: *count, slice: *slice, wanted: wanted, record: *record, stderr: stderr, result: res}
 	if err := errors.Join(m.run(ctx), os.RemoveAll(own)); err != nil {
 		return err
 	}
@@ -102,7 +111,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (r *result) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s, %s, %d processors, in %s; medians of %d rounds.\nA request has %d bytes and its answer %d; streams have %d a message, %d streams at once; %d callers make calls one by one.\n\n",
+	fmt.Fprintf(w, "%s, %s, %d processors, in %s; medians of %d rounds.\nA request has %d bytes and its answer %d; streams have %d a message, %d streams at once, and batches as many; %d callers make calls one by one.\n\n",
 		r.Go, r.Machine, r.CPUs, r.Dir, r.Rounds, r.Request, r.Answer, bench.PerMessage, bench.Streams, bench.Callers)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "measured\torders/s\tserver µs/order\tleast\tmost\tclient µs/order\t")

@@ -50,7 +50,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	for _, args := range [][]string{{"--rounds", "0"}, {"--slice", "0s"}, {"--only", "batches"}, {"more"}, {"--unknown"}} {
+	for _, args := range [][]string{{"--rounds", "0"}, {"--slice", "0s"}, {"--only", "trains"}, {"more"}, {"--unknown"}} {
 		var out, progress bytes.Buffer
 		if err := run(t.Context(), args, strings.NewReader(""), &out, &progress); err == nil || out.Len() > 0 {
 			t.Errorf("%q: %v, %s", args, err, out.String())

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,7 @@ type measurement struct {
 	slice  time.Duration
 	record string
 
-	calls, streams bool // which of the two is measured
+	wanted []string // the parts that are measured
 
 	stderr io.Writer
 	result *result
@@ -41,8 +42,21 @@ const (
 	streamBytes
 	streamMemory
 	streamDurable
+	batchMemory
+	batchDurable
 	subjects
 )
+
+// partOf is the part that a subject belongs to.
+func partOf(subject int) string {
+	switch {
+	case subject < streamEcho:
+		return partCalls
+	case subject < batchMemory:
+		return partStreams
+	}
+	return partBatches
+}
 
 // A load is a subject and how it is called.
 type load struct {
@@ -99,6 +113,8 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		}
 		loads[i] = load{of.name, of.server, c.Run}
 	}
+	loads[batchMemory] = load{"batches in memory", m.memory, bench.AllocateBatchCaller(m.memory.conn, &next, orders).Run}
+	loads[batchDurable] = load{"batches, durable", m.durable, bench.AllocateBatchCaller(m.durable.conn, &next, orders).Run}
 	if err := errors.Join(
 		os.WriteFile(filepath.Join(m.dir, unaryAnswer), make([]byte, m.result.Answer), 0o600),
 		os.WriteFile(filepath.Join(m.dir, streamAnswer), answer, 0o600),
@@ -133,7 +149,7 @@ func (m *measurement) measure(ctx context.Context, loads []load) error {
 		}
 		for i := range loads {
 			at := (i + round) % len(loads)
-			if at < streamEcho && !m.calls || at >= streamEcho && !m.streams {
+			if !slices.Contains(m.wanted, partOf(at)) {
 				continue
 			}
 			l, s := &loads[at], all[at]
@@ -181,11 +197,11 @@ func (m *measurement) promise() {
 		}
 		return out
 	}
-	if m.calls {
+	if slices.Contains(m.wanted, partCalls) {
 		atLeast("calls in memory / echo, calls a second", 0.85, bench.Ratios(all[unaryMemory].Rate, all[unaryEcho].Rate))
 		atLeast("calls, durable / echo, calls a second", 0.6, bench.Ratios(all[unaryDurable].Rate, all[unaryEcho].Rate))
 	}
-	if !m.streams {
+	if !slices.Contains(m.wanted, partStreams) {
 		return
 	}
 	atLeast("streams in memory / echo, orders per second of server", 0.6, bench.Ratios(perSecond(streamMemory), perSecond(streamEcho)))
