@@ -149,8 +149,9 @@ func (sc *Scratch) closeParts(full, first uint32, cost, known units.Money, maxSh
 			plan = plan && sc.byLine[i].warehouse != sc.byLine[j].warehouse
 		}
 	}
+	plan = plan && cost < known
 	switch {
-	case plan && cost < known:
+	case plan:
 		incumbent, sc.byLineCost = cost, cost
 		sc.sortByLine()
 	default:
@@ -172,7 +173,30 @@ func (sc *Scratch) closeParts(full, first uint32, cost, known units.Money, maxSh
 			sc.worthwhile = append(sc.worthwhile, set)
 		}
 	}
+	sc.sole = plan && sc.isSole(full, cost)
 	return incumbent
+}
+
+// isSole tells whether sc.byLine, which costs as little as any way to divide the order, is the only plan that does: no part of
+// another way leaves the others as cheap, and of each of its own one warehouse asks the least. Which of several comes
+// first depends on more than cost, and is the solver's to say.
+func (sc *Scratch) isSole(full uint32, cost units.Money) bool {
+	for i := range sc.byLine {
+		if sc.byLine[i].tied {
+			return false
+		}
+	}
+	if len(sc.worthwhile) == len(sc.byLine) {
+		return true
+	}
+	sc.dividedFrom(full) // once more: by now it is known what every part costs that may be in a plan
+	cheapest := 0
+	for _, set := range sc.worthwhile {
+		if sc.parts[set].least+sc.parts[full&^set].rest <= cost {
+			cheapest++
+		}
+	}
+	return cheapest == len(sc.byLine)
 }
 
 // shipsPart tells whether a warehouse, which has the lines of a set, may ship some of them for no more than their limit.

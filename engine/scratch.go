@@ -76,6 +76,7 @@ type Scratch struct {
 	parts      []part           // [set of items] of the order as far as they have been bounded
 	worthwhile []uint32         // sets of items that may be in a plan
 	parted     bool             // parts holds for this search
+	sole       bool             // sc.byLine is the best plan, and no other costs as little
 	byTake     map[uint64]int32 // hash of a take vector to position in contents
 	prices     []priced         // [service*span + ship-base], for the whole order as one parcel
 	offers     []stamped        // [leaving*views + view], for the whole order
@@ -179,6 +180,7 @@ type chosen struct {
 	content   *content
 	offer     *offer
 	cost      units.Money
+	tied      bool // another warehouse was met that asks as much
 }
 
 // A content is what one shipment holds.

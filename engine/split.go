@@ -126,6 +126,11 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 	sc.forgetParts()
 	sc.byLine, sc.byLineCost = sc.byLine[:0], unreachable
 	incumbent, worth := sc.bound(known, maxShipments)
+	if sc.sole {
+		sc.best = append(sc.best[:0], sc.byLine...)
+		d.Certificate.Status, d.Certificate.Bound = Optimal, incumbent
+		return
+	}
 	if !worth || !sc.gatherSources(maxShipments) {
 		return
 	}
@@ -413,7 +418,7 @@ func (sc *Scratch) viewTimely(view int32, d *workday) bool {
 // forgetParts forgets the contents of parts of the order: a search begins, or another order.
 func (sc *Scratch) forgetParts() {
 	clear(sc.byTake)
-	sc.used, sc.parted = 0, false
+	sc.used, sc.parted, sc.sole = 0, false, false
 }
 
 // contentOf returns the content of a take vector, worked out once a search.
