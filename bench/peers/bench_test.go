@@ -4,12 +4,15 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/allot-engine/allot/bench/cputime"
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 )
+
+const parcelDir = "../../examples/us-parcel"
 
 // BenchmarkDecide decides the orders of each field that the solvers are put beside, and no others: orders whose cheapest plan
 // has several shipments. It reports processor time, which other work on the machine does not lengthen.
@@ -27,18 +30,19 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 	b.Run("us-parcel", func(b *testing.B) {
-		const dir = "../../examples/us-parcel"
-		if !exists(dir) {
-			b.Skip("there is no directory " + dir)
+		if !exists(parcelDir) {
+			b.Skip("there is no directory " + parcelDir)
 		}
-		f, err := newParcel(context.Background(), dir, 200)
+		f, err := parcel()
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer f.close()
 		benchmarkField(b, f)
 	})
 }
+
+// parcel reads us-parcel once for all runs: it takes longer than they do.
+var parcel = sync.OnceValues(func() (*field, error) { return newParcel(context.Background(), parcelDir, 200) })
 
 // drawn is newMade without prices for others.
 func drawn(b *testing.B, cfg enginetest.Config, orders int) *field {
