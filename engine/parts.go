@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/allot-engine/allot/units"
@@ -12,73 +11,72 @@ import (
 // every part of the order from every warehouse, which is what the solver asks for: the least that each part costs from
 // anywhere will do, and of these only such as a plan within the limit could have, by what the others cost at least.
 
-// maxParted is the most lines of an order whose parts are bounded one by one: 62 of them.
-const maxParted = 6
-
-// A part is some lines of an order, as one shipment of a plan of several.
+// A part is some pieces of an order, as one shipment of a plan of several. A piece is what is never divided: a line, or a unit
+// where lines may be split.
 type part struct {
 	least   units.Money // that it costs from anywhere in time, at least; unreachable where it is in no plan worth looking at
 	limit   units.Money // above which no plan has it
-	rest    units.Money // that the lines of this set cost at least in shipments of their own, one split cost for each
-	first   uint32      // the shipment among them that has the lowest line
+	rest    units.Money // that these pieces cost at least in shipments of their own, one split cost for each
+	first   int32       // the shipment among them that has the first piece
 	tier    int32       // that bounds the weight of one of its parcels from below
 	priced  bool        // least is what it does cost, by best
 	best    chosen
 	content *content
 }
 
-// wholeLines tells whether the parts of the order are sets of its lines, few enough to look at each.
-func (sc *Scratch) wholeLines() bool {
-	return len(sc.items) <= maxParted && (!sc.e.snap.Policy.SplitLines || sc.whole.units == int64(len(sc.items)))
-}
-
-// boundParts bounds the parts of an order of whole lines and tells whether a plan of several shipments could cost no more
-// than known. It returns the lower of known and what a plan costs that it met, which it leaves in sc.byLine. Afterwards no
-// part with a least cost above its limit is in any plan for at most that.
+// boundParts bounds the parts of the order, which sc.grid numbers, and tells whether a plan of several shipments could cost no
+// more than known. It returns the lower of known and what a plan costs that it met, which it leaves in sc.byLine. Afterwards
+// no part with a least cost above its limit is in any plan for at most that.
 func (sc *Scratch) boundParts(known units.Money, maxShipments int32) (incumbent units.Money, worth bool) {
-	n, split := len(sc.items), sc.e.snap.Policy.SplitCost
-	sc.startParts(n)
-	full := uint32(1)<<n - 1
-	for {
-		cost, first := sc.dividedFrom(full)
-		if cost -= split; cost > known || cost >= unreachable {
+	split := sc.e.snap.Policy.SplitCost
+	sc.startParts()
+	full := sc.grid.takes - 1
+	for changed := 1; ; {
+		sc.divideFrom(changed)
+		cost, first := sc.parts[full].rest-split, int(sc.parts[full].first)
+		if cost > known || cost >= unreachable {
 			return known, false
 		}
-		at := uint32(0)
-		for set, one := full, first; ; one = sc.parts[set].first {
+		at := 0
+		for take, one := full, first; ; one = int(sc.parts[take].first) {
 			if !sc.parts[one].priced {
 				at = one
 				break
 			}
-			if set &^= one; set == 0 {
+			if take -= one; take == 0 {
 				break
 			}
 		}
 		if at == 0 {
-			return sc.closeParts(full, first, cost, known, maxShipments), true
+			return sc.closeParts(first, cost, known, maxShipments), true
 		}
-		sc.pricePart(at, known-sc.parts[full&^at].rest)
+		sc.pricePart(at, known-sc.parts[full-at].rest)
+		changed = at
 	}
 }
 
-// startParts writes down what is known of the parts of n lines before any is looked at.
-func (sc *Scratch) startParts(n int) {
+// startParts writes down what is known of the parts before any is looked at.
+func (sc *Scratch) startParts() {
 	sc.parted = true
-	sc.parts = slices.Grow(sc.parts[:0], 1<<n)[:1<<n]
-	var weights [1 << maxParted]units.Weight // of the lines of a part, or of the heaviest piece where they may be several parcels
+	g := sc.grid
+	sc.parts = slices.Grow(sc.parts[:0], g.takes)[:g.takes]
+	var weights [maxTakes]units.Weight // of what a part has, or of its heaviest piece where it may be several parcels
 	together := sc.oneParcel()
 	sc.parts[0] = part{}
-	for set := uint32(1); set < 1<<n; set++ {
-		line, others := bits.TrailingZeros32(set), set&(set-1)
-		it, p := sc.items[line], &sc.parts[set]
-		weight := sc.e.snap.SKUs.Weight[it.SKU]
-		if together {
-			weights[set] = weights[others] + weight*units.Weight(it.Quantity)
+	for take := 1; take < g.takes; take++ {
+		item, others := g.lowest[take], g.rest[take]
+		p := &sc.parts[take]
+		weight := sc.e.snap.SKUs.Weight[sc.items[item].SKU]
+		if !together {
+			weights[take] = max(weights[others], weight)
 		} else {
-			weights[set] = max(weights[others], weight)
+			if !sc.e.snap.Policy.SplitLines {
+				weight *= units.Weight(sc.items[item].Quantity)
+			}
+			weights[take] = weights[others] + weight
 		}
-		p.tier = int32(tierOf(weights[set]))
-		p.least = max(sc.lineFloors[line], sc.row.money(sc.row.floors[sc.speed*tiers+int(p.tier)])+sc.row.handling)
+		p.tier = int32(tierOf(weights[take]))
+		p.least = max(sc.lineFloors[item], sc.row.money(sc.row.floors[sc.speed*tiers+int(p.tier)])+sc.row.handling)
 		if others != 0 {
 			p.least = max(p.least, sc.parts[others].least)
 		}
@@ -86,34 +84,30 @@ func (sc *Scratch) startParts(n int) {
 	}
 }
 
-// dividedFrom works out what the lines of every set cost at least in shipments of their own, those of the whole order in two
-// or more. It returns the latter, with one split cost for each, and the shipment of the first line.
-func (sc *Scratch) dividedFrom(full uint32) (cost units.Money, first uint32) {
-	split := sc.e.snap.Policy.SplitCost
-	for set := uint32(1); set <= full; set++ {
-		low := set & -set
-		others := set ^ low
-		cost, first = 4*unreachable, 0
-		for more := others; ; more = (more - 1) & others { // with every set of the others
-			one := low | more
-			if one != full {
-				if sum := sc.parts[one].least + split + sc.parts[set^one].rest; sum < cost {
-					cost, first = sum, one
-				}
-			}
-			if more == 0 {
-				break
+// divideFrom works out what every take costs at least in shipments of its own, the whole order in two or more, and the shipment
+// with its first piece. Only what takes from a number on cost has changed since the last time.
+func (sc *Scratch) divideFrom(changed int) {
+	split, g := sc.e.snap.Policy.SplitCost, sc.grid
+	parts := sc.parts
+	for take := changed; take < len(parts); take++ {
+		ones := g.parts[g.start[take]:g.start[take+1]]
+		if take == len(parts)-1 {
+			ones = ones[1:] // all of it is no part
+		}
+		cost, first := 4*unreachable, int32(0)
+		for _, one := range ones {
+			if sum := parts[one].least + parts[take-int(one)].rest; sum < cost {
+				cost, first = sum, int32(one)
 			}
 		}
-		sc.parts[set].rest, sc.parts[set].first = min(cost, 2*unreachable), first
+		parts[take].rest, parts[take].first = min(cost+split, 2*unreachable), first
 	}
-	return cost, first
 }
 
 // pricePart finds out what a part costs from the best warehouse, or that it is more than limit.
-func (sc *Scratch) pricePart(set uint32, limit units.Money) {
-	p := &sc.parts[set]
-	best, found, _ := sc.single(sc.contentOfPart(set), limit)
+func (sc *Scratch) pricePart(take int, limit units.Money) {
+	p := &sc.parts[take]
+	best, found, _ := sc.single(sc.contentOfPart(take), limit)
 	p.priced = true
 	if p.least = unreachable; found {
 		p.least, p.best = best.cost, best
@@ -121,15 +115,18 @@ func (sc *Scratch) pricePart(set uint32, limit units.Money) {
 }
 
 // contentOfPart returns the content of a part.
-func (sc *Scratch) contentOfPart(set uint32) *content {
-	p := &sc.parts[set]
+func (sc *Scratch) contentOfPart(take int) *content {
+	p := &sc.parts[take]
 	if p.content == nil {
-		n := len(sc.items)
-		sc.take = slices.Grow(sc.take[:0], n)[:n]
+		c := sc.newContent()
+		items := c.items[:0]
 		for i, it := range sc.items {
-			sc.take[i] = it.Quantity * int32(set>>i&1)
+			if n := sc.units(take, i); n > 0 {
+				items = append(items, Item{SKU: it.SKU, Quantity: n})
+			}
 		}
-		p.content = sc.contentOf(sc.take)
+		sc.setContent(c, int32(sc.used), items)
+		p.content = c
 	}
 	return p.content
 }
@@ -137,20 +134,21 @@ func (sc *Scratch) contentOfPart(set uint32) *content {
 // closeParts writes the limits of the parts, given the cheapest way to divide the order, which costs so much where a warehouse
 // may ship twice, and starts with the shipment first. It prices those within them, and returns the lower of known and the cost
 // of that way, where it is a plan.
-func (sc *Scratch) closeParts(full, first uint32, cost, known units.Money, maxShipments int32) (incumbent units.Money) {
+func (sc *Scratch) closeParts(first int, cost, known units.Money, maxShipments int32) (incumbent units.Money) {
 	incumbent = known
-	for set, one := full, first; set != 0; one = sc.parts[set].first {
+	full := sc.grid.takes - 1
+	for take, one := full, first; take != 0; one = int(sc.parts[take].first) {
 		sc.byLine = append(sc.byLine, sc.parts[one].best)
-		set &^= one
+		take -= one
 	}
-	plan := len(sc.byLine) <= int(maxShipments)
+	plan := len(sc.byLine) <= int(maxShipments) && cost < known
 	for i := range sc.byLine {
 		for j := range i {
 			plan = plan && sc.byLine[i].warehouse != sc.byLine[j].warehouse
 		}
 	}
 	switch {
-	case plan && cost < known:
+	case plan:
 		incumbent, sc.byLineCost = cost, cost
 		sc.sortByLine()
 	default:
@@ -161,26 +159,49 @@ func (sc *Scratch) closeParts(full, first uint32, cost, known units.Money, maxSh
 	sc.parts[full].least, sc.parts[full].limit = unreachable, 0 // which is no part
 	sc.limit = 0
 	sc.worthwhile = sc.worthwhile[:0]
-	for set := uint32(1); set < full; set++ {
-		p := &sc.parts[set]
-		p.limit = incumbent - sc.parts[full&^set].rest
+	for take := 1; take < full; take++ {
+		p := &sc.parts[take]
+		p.limit = incumbent - sc.parts[full-take].rest
 		if !p.priced && p.least <= p.limit {
-			sc.pricePart(set, p.limit)
+			sc.pricePart(take, p.limit)
 		}
 		if p.least <= p.limit {
 			sc.limit = max(sc.limit, p.limit)
-			sc.worthwhile = append(sc.worthwhile, set)
+			sc.worthwhile = append(sc.worthwhile, int32(take))
 		}
 	}
+	sc.sole = plan && sc.isSole(cost)
 	return incumbent
 }
 
-// shipsPart tells whether a warehouse, which has the lines of a set, may ship some of them for no more than their limit.
-func (sc *Scratch) shipsPart(w int32, has uint32) bool {
+// isSole tells whether sc.byLine, which costs as little as any way to divide the order, is the only plan that does: no part of
+// another way leaves the others as cheap, and of each of its own one warehouse asks the least. Which of several comes
+// first depends on more than cost, and is the solver's to say.
+func (sc *Scratch) isSole(cost units.Money) bool {
+	for i := range sc.byLine {
+		if sc.byLine[i].tied {
+			return false
+		}
+	}
+	if len(sc.worthwhile) == len(sc.byLine) {
+		return true
+	}
+	sc.divideFrom(1) // once more: by now it is known what every part costs that may be in a plan
+	cheapest, full := 0, sc.grid.takes-1
+	for _, take := range sc.worthwhile {
+		if sc.parts[take].least+sc.parts[full-int(take)].rest <= cost {
+			cheapest++
+		}
+	}
+	return cheapest == len(sc.byLine)
+}
+
+// shipsPart tells whether a warehouse, which has packed digits of pieces, may ship some of them for no more than their limit.
+func (sc *Scratch) shipsPart(w int32, has uint64) bool {
 	view, base := sc.row.viewOf[w], sc.e.sites[w].base
-	for _, set := range sc.worthwhile {
-		p := &sc.parts[set]
-		if set&^has == 0 && sc.row.money(sc.row.floorsOf(sc.speed, p.content.tier)[view])+p.content.cartons+base <= p.limit {
+	for _, take := range sc.worthwhile {
+		p := &sc.parts[take]
+		if sc.grid.holds(has, int(take)) && sc.row.money(sc.row.floorsOf(sc.speed, p.content.tier)[view])+p.content.cartons+base <= p.limit {
 			return true
 		}
 	}
@@ -188,12 +209,4 @@ func (sc *Scratch) shipsPart(w int32, has uint32) bool {
 }
 
 // partOf returns the part that a take vector takes.
-func (sc *Scratch) partOf(take []int32) *part {
-	set := 0
-	for i, q := range take {
-		if q > 0 {
-			set |= 1 << i
-		}
-	}
-	return &sc.parts[set]
-}
+func (sc *Scratch) partOf(take []int32) *part { return &sc.parts[sc.takeOf(take)] }

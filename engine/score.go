@@ -437,6 +437,7 @@ func (sc *Scratch) consider(best *chosen, c *content, w int32, own units.Money) 
 		return false
 	}
 	cost := o.price + own
+	best.tied = best.offer != nil && cost == best.cost
 	if best.offer == nil || cost < best.cost || o.arrival < best.offer.arrival ||
 		o.arrival == best.offer.arrival && sc.e.snap.Warehouses[w].Rank < sc.e.snap.Warehouses[best.warehouse].Rank {
 		best.warehouse, best.content, best.offer, best.cost = w, c, o, cost

@@ -73,9 +73,12 @@ type Scratch struct {
 	lineFloors []units.Money    // by item: what a piece of it costs at least from where it lies, in time
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
-	parts      []part           // [set of items] of the order as far as they have been bounded
-	worthwhile []uint32         // sets of items that may be in a plan
+	grid       *grid            // of the takes of the order that parts are of
+	grids      map[uint64]*grid // by the pieces of their items
+	parts      []part           // [take of grid] of the order as far as they have been bounded
+	worthwhile []int32          // takes that may be in a plan
 	parted     bool             // parts holds for this search
+	sole       bool             // sc.byLine is the best plan, and no other costs as little
 	byTake     map[uint64]int32 // hash of a take vector to position in contents
 	prices     []priced         // [service*span + ship-base], for the whole order as one parcel
 	offers     []stamped        // [leaving*views + view], for the whole order
@@ -179,6 +182,7 @@ type chosen struct {
 	content   *content
 	offer     *offer
 	cost      units.Money
+	tied      bool // another warehouse was met that asks as much
 }
 
 // A content is what one shipment holds.
@@ -228,6 +232,7 @@ func (e *Engine) NewScratch() *Scratch {
 		soonest:   make([]units.Date, services),
 		soonUntil: -1 << 62,
 		byTake:    map[uint64]int32{},
+		grids:     map[uint64]*grid{},
 		split:     map[uint64]*offer{},
 		packer:    newPacker(e.snap, e.volume),
 	}

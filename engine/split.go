@@ -126,6 +126,11 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 	sc.forgetParts()
 	sc.byLine, sc.byLineCost = sc.byLine[:0], unreachable
 	incumbent, worth := sc.bound(known, maxShipments)
+	if sc.sole {
+		sc.best = append(sc.best[:0], sc.byLine...)
+		d.Certificate.Status, d.Certificate.Bound = Optimal, incumbent
+		return
+	}
 	if !worth || !sc.gatherSources(maxShipments) {
 		return
 	}
@@ -150,7 +155,7 @@ func (sc *Scratch) searchSplit(d *Decision, known units.Money, maxShipments int3
 // bound lowers the limits of the search and returns the lower of known and what a plan costs that it met. worth is false where
 // it proves that no plan of several shipments costs known or less.
 func (sc *Scratch) bound(known units.Money, maxShipments int32) (incumbent units.Money, worth bool) {
-	if sc.wholeLines() {
+	if sc.setGrid() {
 		return sc.boundParts(known, maxShipments)
 	}
 	return sc.lineByLine(known, maxShipments), true
@@ -330,7 +335,7 @@ func (sc *Scratch) gatherSources(maxShipments int32) bool {
 // or is dominated: as many others of its group as a plan has shipments have what it has, for no more. At least one of
 // them is then free to take its place in any plan.
 func (sc *Scratch) addSource(w int32, start, most int) {
-	lines, some, has := len(sc.items), false, uint32(0)
+	lines, some, has := len(sc.items), false, uint64(0)
 	own := len(sc.usable)
 	for i, it := range sc.items {
 		n := min(sc.stock.available(it.SKU, w), it.Quantity)
@@ -338,7 +343,14 @@ func (sc *Scratch) addSource(w int32, start, most int) {
 			n = 0
 		}
 		if n > 0 {
-			some, has = true, has|1<<(i&31)
+			some = true
+			if sc.parted {
+				if !sc.e.snap.Policy.SplitLines {
+					has |= 1 << (8 * i)
+				} else {
+					has |= uint64(n) << (8 * i)
+				}
+			}
 		}
 		sc.usable = append(sc.usable, n)
 	}
@@ -413,11 +425,14 @@ func (sc *Scratch) viewTimely(view int32, d *workday) bool {
 // forgetParts forgets the contents of parts of the order: a search begins, or another order.
 func (sc *Scratch) forgetParts() {
 	clear(sc.byTake)
-	sc.used, sc.parted = 0, false
+	sc.used, sc.parted, sc.sole = 0, false, false
 }
 
 // contentOf returns the content of a take vector, worked out once a search.
 func (sc *Scratch) contentOf(take []int32) *content {
+	if sc.parted {
+		return sc.contentOfPart(sc.takeOf(take))
+	}
 	key := uint64(14695981039346656037) // FNV-1a over the quantities
 	for _, q := range take {
 		key = (key ^ uint64(q)) * 1099511628211
@@ -431,20 +446,25 @@ func (sc *Scratch) contentOf(take []int32) *content {
 			return c
 		}
 	}
-	if sc.used == len(sc.contents) {
-		sc.contents = append(sc.contents, &content{})
-	}
-	c := sc.contents[sc.used]
+	c := sc.newContent()
 	items := c.items[:0]
 	for i, q := range take {
 		if q > 0 {
 			items = append(items, Item{SKU: sc.items[i].SKU, Quantity: q})
 		}
 	}
-	sc.setContent(c, int32(sc.used)+1, items)
-	sc.byTake[key] = int32(sc.used)
-	sc.used++
+	sc.setContent(c, int32(sc.used), items)
+	sc.byTake[key] = int32(sc.used) - 1
 	return c
+}
+
+// newContent returns room for a content that lives as long as the search, the sc.used-th.
+func (sc *Scratch) newContent() *content {
+	if sc.used == len(sc.contents) {
+		sc.contents = append(sc.contents, &content{})
+	}
+	sc.used++
+	return sc.contents[sc.used-1]
 }
 
 // holds tells whether a content is what a take vector takes.
