@@ -289,8 +289,15 @@ func (p pass) resumes() {
 	}
 }
 
-// passOf returns the place of the call that a context belongs to, or the zero pass.
-func passOf(ctx context.Context) pass { return pass{callOf(ctx)} }
+// passOf returns the place of the call that a context belongs to, or the zero pass where there is none, as of a stream, whose orders
+// have places of their own.
+func passOf(ctx context.Context) pass {
+	c := callOf(ctx)
+	if c != nil && c.class == unlimited {
+		return pass{}
+	}
+	return pass{c}
+}
 
 // jobs are those of admit, which come a hundred in a message.
 var jobs = sync.Pool{New: func() any { return &job{} }}

@@ -308,8 +308,10 @@ func (o *overload) begin(now int64, c *job) {
 	}
 	c.unlink()
 	c.state = callWorking
-	o.least = min(o.least, now-c.at)
 	o.begun++
+	if !c.kept { // else the goroutine that let it in goes on with it, which tells nothing of how long calls wait
+		o.least = min(o.least, now-c.at)
+	}
 }
 
 // leave tells that a call is decided, refused elsewhere, or gone.
@@ -376,7 +378,7 @@ func (o *overload) tick(now int64) {
 		o.rate = float64(o.begun) / float64(now-o.began)
 	}
 	switch {
-	case o.begun >= fewestBegun && o.least > o.target:
+	case o.begun >= fewestBegun && o.least > o.target && o.least < math.MaxInt64:
 		o.limit = math.Max(float64(o.floor), o.limit*math.Max(limitFall, float64(o.target)/float64(o.least)))
 	case o.begun > 0 && o.reached && o.least < o.target/halfTarget:
 		o.limit = math.Min(float64(o.most), o.limit*limitGrowth)

@@ -267,6 +267,8 @@ func (st *allocateStream) send(groups answeredGroups, send func(answeredGroups) 
 
 // allocateGroup decides and holds orders one after the other, at most until their answers are large, and returns how many.
 func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem) int {
+	place, refused := s.admit(ctx, classAllocate) // one for all of them, which are decided one after the other
+	defer place.leave()
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
@@ -277,7 +279,10 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 			return len(items)
 		}
 		it := &items[i]
-		a, err := s.allocateItem(ctx, n, d, it, now)
+		a, err := answer{}, refused
+		if err == nil {
+			a, err = s.allocateItem(ctx, n, d, it, now)
+		}
 		var failure *status.Status
 		if err != nil {
 			failure = s.outward(allotv1.AllocationService_AllocateStream_FullMethodName, err)
