@@ -180,7 +180,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	if after := series(); after > before+1 { // the first call may not have been counted then
 		t.Errorf("20 calls made %d series of %d", after, before)
 	}
-	allowed := []string{"method", "code", "port", "outcome", "stage", "version", "commit", "go_version"}
+	allowed := []string{"method", "code", "port", "outcome", "stage", "reason", "version", "commit", "go_version"}
 	for _, f := range families(t, m) {
 		for _, one := range f.GetMetric() {
 			for _, l := range one.GetLabel() {
