@@ -385,7 +385,7 @@ func TestDeploy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(string(rules), "\n") {
+	for line := range strings.SplitSeq(string(rules), "\n") {
 		if text := strings.TrimSpace(line); !strings.HasPrefix(text, "#") && !strings.HasPrefix(text, "-") && !strings.HasPrefix(text, "summary") && !strings.HasPrefix(text, "description") {
 			if bad := unknown(text, names); len(bad) > 0 {
 				t.Errorf("rules: %v in %s", bad, text)

@@ -161,14 +161,3 @@ const scrapes = 4
 func (s *Set) Handler() http.Handler {
 	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapes, EnableOpenMetrics: true})
 }
-
-// describe returns the descriptions of all metrics.
-func (s *Set) describe() []*prometheus.Desc {
-	ch := make(chan *prometheus.Desc)
-	go func() { s.registry.Describe(ch); close(ch) }()
-	var out []*prometheus.Desc
-	for d := range ch {
-		out = append(out, d)
-	}
-	return out
-}
