@@ -82,7 +82,7 @@ func (c *collecting) Export(_ context.Context, r *collector.ExportTraceServiceRe
 
 // TestTracesAreDelivered sends the spans of a call to a collector by OTLP.
 func TestTracesAreDelivered(t *testing.T) {
-	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10")  // milliseconds
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // milliseconds
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
