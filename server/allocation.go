@@ -122,6 +122,7 @@ func (s *Server) allocatePlainAt(ctx context.Context, n *served, d *desk, wire s
 	d.start(ctx, s.tracer)
 	id, ok := readPlain(wire, &d.order)
 	if !ok {
+		d.abandon()
 		return answer{}, false, nil
 	}
 	if d.group != nil { // the ledger keeps them, and the message need not stay for it
@@ -161,7 +162,6 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 				place.waits()
 			}
 			h, err := s.hold(d)
-			d.lap(metrics.Journal)
 			switch {
 			case err == nil: // to us, or to the same request before
 				if s.cfg.Answered != nil {
@@ -221,7 +221,9 @@ func (s *Server) hold(d *desk) (ledger.Hold, error) {
 		d.group.kept = max(d.group.kept, sequence)
 		return h, err
 	}
-	if lost := s.ledger.Wait(sequence); lost != nil {
+	lost := s.ledger.Wait(sequence)
+	d.lap(metrics.Journal)
+	if lost != nil {
 		return ledger.Hold{}, lost
 	}
 	return h, err

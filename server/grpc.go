@@ -86,6 +86,7 @@ func (s *Server) guard(name string, handle method) method {
 		ctx, seen := s.arrived(ctx, metrics.GRPC, number, name)
 		defer func() { seen.end(err) }()
 		place, err := s.begun(ctx)
+		seen.waited(ctx, place)
 		if err != nil {
 			return nil, statusOf(err).Err()
 		}

@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime/debug"
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
+	"github.com/allot-engine/allot/server/metrics"
 )
 
 // busyRetry is after how long a caller that was refused for too many calls should come back, at least.
@@ -101,11 +102,12 @@ type limiter struct {
 	began   time.Time
 	hints   atomic.Pointer[hints]
 	counts  [verdicts]atomic.Int64
+	metrics *metrics.Set
 	dropped atomic.Int64 // whose deadline had passed, or whose caller was gone, before they were begun
 }
 
 func newLimiter(cfg *Config) *limiter {
-	l := &limiter{began: time.Now(), o: newOverload(overloadConfig{
+	l := &limiter{began: time.Now(), metrics: cfg.Metrics, o: newOverload(overloadConfig{
 		floor: overloadFloor, most: max(overloadFloor, cfg.MaxInFlight), queue: overloadQueue, target: int64(cfg.QueueTarget),
 		every: int64(overloadWindow), maxClients: overloadClients, patience: int64(cfg.UnreadyAfter),
 	})}
@@ -175,6 +177,7 @@ func (l *limiter) arrive(c *job) error {
 	v := l.o.arrive(l.now(), c)
 	if v == waits && c.turn == nil {
 		c.turn = make(chan error, 1)
+		c.since = l.now()
 	}
 	l.mu.Unlock()
 	if v == goesOn || v == waits {
@@ -191,6 +194,8 @@ func (l *limiter) begin(c *job) error {
 		case err = <-c.turn:
 		case <-c.Done():
 		}
+		c.waited = time.Duration(l.now() - c.since)
+		l.metrics.Stage(metrics.Wait, c.waited)
 		if err != nil {
 			return l.refusal(tooBusy)
 		}
@@ -374,12 +379,18 @@ func (s *Server) arriving(ctx context.Context, info *tap.Info) (context.Context,
 	}
 	if err := ctx.Err(); err != nil {
 		s.limits.dropped.Add(1)
-		return ctx, status.FromContextError(err).Err()
+		return ctx, s.turnedAway(info.FullMethodName, status.FromContextError(err))
 	}
 	if err := s.limits.arrive(c); err != nil {
-		return ctx, err
+		return ctx, s.turnedAway(info.FullMethodName, status.Convert(err))
 	}
 	return c, nil
+}
+
+// turnedAway counts a call that comes to no handler, and returns the error for it.
+func (s *Server) turnedAway(name string, st *status.Status) error {
+	s.cfg.Metrics.Call(metrics.GRPC, s.cfg.Metrics.Method(name), st.Code(), -1)
+	return st.Err()
 }
 
 // begun waits for the turn of a call of the first port.
@@ -401,14 +412,14 @@ const heapSample = "/gc/heap/live:bytes"
 func (s *Server) oversee(ctx context.Context) {
 	tick := time.NewTicker(overloadWindow)
 	defer tick.Stop()
-	sample := []metrics.Sample{{Name: heapSample}}
+	sample := []runtimemetrics.Sample{{Name: heapSample}}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		metrics.Read(sample)
+		runtimemetrics.Read(sample)
 		s.observe(int64(sample[0].Value.Uint64()))
 	}
 }

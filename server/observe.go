@@ -3,10 +3,14 @@ package server
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -31,7 +35,7 @@ func (s *Server) arrived(ctx context.Context, port metrics.Port, number int, nam
 		out.began = time.Now()
 	}
 	if s.tracer != nil {
-		ctx, out.span = s.startSpan(ctx, incoming(ctx), name, "grpc")
+		ctx, out.span = s.startSpan(ctx, incoming{ctx}, name, "grpc")
 	}
 	return ctx, out
 }
@@ -39,13 +43,70 @@ func (s *Server) arrived(ctx context.Context, port metrics.Port, number int, nam
 // arrivedWeb is arrived for the second port.
 func (s *Server) arrivedWeb(ctx context.Context, name string, header http.Header) (context.Context, seen) {
 	out := seen{s: s, port: metrics.HTTP}
+	if c := callOf(ctx); c != nil {
+		c.counted = true
+	}
 	if s.cfg.Metrics != nil {
 		out.began, out.method = time.Now(), s.cfg.Metrics.Method(name)
 	}
 	if s.tracer != nil {
-		ctx, out.span = s.startSpan(ctx, header, name, "connect_rpc")
+		ctx, out.span = s.startSpan(ctx, propagation.HeaderCarrier(header), name, "connect_rpc")
 	}
 	return ctx, out
+}
+
+// waited makes the span of the time that a call waited to be let in.
+func (c *seen) waited(ctx context.Context, place pass) {
+	if c.s.tracer == nil || place.c == nil || place.c.waited == 0 || !c.span.IsRecording() {
+		return
+	}
+	til := time.Now()
+	stageSpan(ctx, c.s.tracer, lap{metrics.Wait, til.Add(-place.c.waited), til})
+}
+
+// A refusals is an answer on the second port of which the status is kept, for calls that end before anybody counts them: of unknown
+// methods, in media that nobody reads, with broken compression.
+type refusals struct {
+	http.ResponseWriter
+	status int // 0 none yet
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *refusals) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *refusals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush implements http.Flusher, which connectrpc looks for.
+func (w *refusals) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() } // what cannot be flushed goes out later
+
+// code returns the status code that the caller got.
+func (w *refusals) code() codes.Code {
+	for _, key := range []string{"Grpc-Status", http.TrailerPrefix + "Grpc-Status"} {
+		if n, err := strconv.ParseUint(w.Header().Get(key), 10, 8); err == nil {
+			return codes.Code(n)
+		}
+	}
+	switch w.status {
+	case http.StatusBadRequest:
+		return codes.InvalidArgument
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
+		return codes.DeadlineExceeded
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return codes.Unimplemented
+	case http.StatusTooManyRequests, http.StatusRequestEntityTooLarge:
+		return codes.ResourceExhausted
+	case http.StatusInternalServerError:
+		return codes.Internal
+	case http.StatusServiceUnavailable:
+		return codes.Unavailable
+	}
+	return codes.Unknown
 }
 
 // end counts the call with its error, as the caller gets it.
@@ -76,8 +137,9 @@ func codeOf(err error) codes.Code {
 type watch struct {
 	record       *metrics.Recorder
 	on           bool // the stages of this order are measured
-	last         time.Time
+	began, last  time.Time
 	laps         []lap
+	sampled      bool // because its turn had come
 	traced       orderSpan
 	attempts     int
 	hits, misses uint64 // of the desk's Scratch that are counted
@@ -125,16 +187,38 @@ func (d *desk) finish(became metrics.Outcome) {
 			d.record.Stage(metrics.Stage(stage), took)
 		}
 	}
-	if d.traced.span != nil {
-		d.traced.span.SetAttributes(
+	if d.traced.tracer != nil {
+		d.traced.end(d.began, d.laps,
 			attribute.String("allot.outcome", became.String()), attribute.Int("allot.attempts", d.attempts),
 			attribute.Int("allot.candidates", int(d.decision.Certificate.Candidates)), attribute.Int64("allot.scored", d.decision.Certificate.Scored),
 			attribute.Int64("allot.split_states", d.decision.Certificate.States),
 		)
-		d.traced.end(d.laps)
-		d.traced = orderSpan{}
 	}
+	d.on, d.traced = false, orderSpan{}
+}
+
+// abandon ends to watch an order that is begun anew.
+func (d *desk) abandon() {
 	d.on = false
+	d.record.Resample(d.sampled)
+}
+
+// waitForGroups waits until the ledger has kept what groups of a stream hold, which is a stage that each of them has once.
+func (s *Server) waitForGroups(ctx context.Context, kept uint64, groups int) error {
+	m, traced := s.cfg.Metrics, s.tracer != nil && trace.SpanFromContext(ctx).IsRecording()
+	if m == nil && !traced {
+		return s.ledger.Wait(kept)
+	}
+	from := time.Now()
+	err := s.ledger.Wait(kept)
+	til := time.Now()
+	for range groups {
+		m.Stage(metrics.Journal, til.Sub(from))
+	}
+	if traced {
+		stageSpan(ctx, s.tracer, lap{metrics.Journal, from, til})
+	}
+	return err
 }
 
 // lanes counts the lookups of lanes since the last time.
@@ -187,6 +271,7 @@ func (s *Server) watched() {
 	gauge := func(name, help string, value func() float64) { m.GaugeFunc(name, help, nil, value) }
 	gauge("allot_calls_in_flight", "Calls that are being answered, on both ports together.", func() float64 { return float64(s.gate.inFlight.Load()) })
 	gauge("allot_calls_limit", "Calls that may be answered at once.", func() float64 { return float64(s.gate.limit) })
+	s.watchedLimits()
 	gauge("allot_batches_in_flight", "Batches that are being decided.", func() float64 { return float64(s.batches.inFlight.Load()) })
 	gauge("allot_ledger_open_holds", "Holds that are neither shipped nor given back.", func() float64 { return float64(s.ledger.Open()) })
 	gauge("allot_ledger_skus", "SKUs that the ledger knows.", func() float64 { _, skus, _, _ := s.ledger.Names(); return float64(len(skus)) })
@@ -225,3 +310,42 @@ func (l *line) state() (free, waiting int) {
 	defer l.mu.Unlock()
 	return l.free, len(l.waiting)
 }
+
+// watchedLimits puts the states of the limits and of streams among the metrics.
+func (s *Server) watchedLimits() {
+	m := s.cfg.Metrics
+	gauge := func(name, help string, value func() float64) { m.GaugeFunc(name, help, nil, value) }
+	limit := func(of func(*LimitState) int) func() float64 {
+		return func() float64 { l := s.Limits(); return float64(of(&l)) }
+	}
+	counter := func(name, help string, labels map[string]string, of func(*LimitState) int64) {
+		m.CounterFunc(name, help, labels, func() float64 { l := s.Limits(); return float64(of(&l)) })
+	}
+	gauge("allot_limit_calls", "Calls that the adaptive limit lets be at work at once.", limit(func(l *LimitState) int { return l.Limit }))
+	gauge("allot_limit_calls_inside", "Calls that are at work, of those that the adaptive limit is for.", limit(func(l *LimitState) int { return l.Inside }))
+	gauge("allot_limit_calls_waiting", "Calls that wait to be let in.", limit(func(l *LimitState) int { return l.Waiting }))
+	gauge("allot_limit_clients", "Clients that called lately, between whom the limit is shared.", limit(func(l *LimitState) int { return l.Clients }))
+	gauge("allot_limit_unready", "1 while balancers are told to go elsewhere for overload, else 0.", limit(func(l *LimitState) int {
+		if l.Unready {
+			return 1
+		}
+		return 0
+	}))
+	gauge("allot_connections", "Open connections, on both ports.", limit(func(l *LimitState) int { return l.Connections }))
+	const refused = "Calls and orders of streams that were refused for load, by why: busy, more than can be decided; client_share, the client had its share; deadline, it would have passed first; memory, the heap is nearly full."
+	for reason, of := range map[string]func(*LimitState) int64{
+		"busy": func(l *LimitState) int64 { return l.Busy }, "client_share": func(l *LimitState) int64 { return l.Greedy },
+		"deadline": func(l *LimitState) int64 { return l.Late }, "memory": func(l *LimitState) int64 { return l.Heap },
+	} {
+		counter("allot_limit_refused_total", refused, map[string]string{"reason": reason}, of)
+	}
+	counter("allot_limit_dropped_total", "Calls whose deadline had passed, or whose caller was gone, before anything was done.", nil, func(l *LimitState) int64 { return l.Dropped })
+	const closed = "Connections that the server closed, by why: abuse, for resets or control frames; limit, at once, since there are too many or the address is kept out."
+	counter("allot_connections_closed_total", closed, map[string]string{"reason": "abuse"}, func(l *LimitState) int64 { return l.Abusive })
+	counter("allot_connections_closed_total", closed, map[string]string{"reason": "limit"}, func(l *LimitState) int64 { return l.Unaccepted })
+	gauge("allot_streams_open", "Calls of AllocateStream that are open.", func() float64 { return float64(s.streams.open.Load()) })
+	gauge("allot_stream_orders_open", "Orders of streams that were read and are not answered yet.", func() float64 { return float64(s.streams.orders.Load()) })
+}
+
+// streamCounts are the streams of orders at a moment.
+type streamCounts struct{ open, orders atomic.Int64 }

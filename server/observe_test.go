@@ -180,7 +180,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	if after := series(); after > before+1 { // the first call may not have been counted then
 		t.Errorf("20 calls made %d series of %d", after, before)
 	}
-	allowed := []string{"method", "code", "port", "outcome", "stage", "version", "commit", "go_version"}
+	allowed := []string{"method", "code", "port", "outcome", "stage", "reason", "version", "commit", "go_version"}
 	for _, f := range families(t, m) {
 		for _, one := range f.GetMetric() {
 			for _, l := range one.GetLabel() {
@@ -385,7 +385,7 @@ func TestDeploy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(string(rules), "\n") {
+	for line := range strings.SplitSeq(string(rules), "\n") {
 		if text := strings.TrimSpace(line); !strings.HasPrefix(text, "#") && !strings.HasPrefix(text, "-") && !strings.HasPrefix(text, "summary") && !strings.HasPrefix(text, "description") {
 			if bad := unknown(text, names); len(bad) > 0 {
 				t.Errorf("rules: %v in %s", bad, text)

@@ -161,6 +161,11 @@ type job struct {
 	owner    *limiter
 	checked  bool // Err was asked
 	kept     bool // goes back to jobs
+
+	since  int64         // when it began to wait to be let in
+	waited time.Duration // for that
+
+	counted bool // among the calls of the metrics
 }
 
 // dead tells that nobody waits for the call any more.

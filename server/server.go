@@ -41,6 +41,7 @@ type Server struct {
 	doors       *doors
 	unready     atomic.Bool // health says so for overload
 	batches     *gate
+	streams     streamCounts
 	health      *health.Server
 	tooLarge    *refusal
 	draining    context.Context // ends when streams must

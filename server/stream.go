@@ -59,6 +59,8 @@ func newAllocateStream(ctx context.Context, s *Server) *allocateStream {
 }
 
 func (st *allocateStream) run(receive func([]streamItem) ([]streamItem, error), send func(answeredGroups) error) error {
+	st.s.streams.open.Add(1)
+	defer st.s.streams.open.Add(-1)
 	defer st.stop()
 	go st.read(receive)
 	return st.answer(send)
@@ -68,6 +70,8 @@ func (st *allocateStream) run(receive func([]streamItem) ([]streamItem, error), 
 func (st *allocateStream) stop() {
 	st.mu.Lock()
 	st.closed, st.queue, st.head = true, nil, 0
+	st.s.streams.orders.Add(-int64(st.open))
+	st.open = 0
 	st.mu.Unlock()
 	close(st.ended)
 	st.workers.Wait()
@@ -134,6 +138,7 @@ func (st *allocateStream) push(items []streamItem) bool {
 	}
 	st.queue = append(st.queue, items...)
 	st.open += len(items)
+	st.s.streams.orders.Add(int64(len(items)))
 	for waiting := len(st.queue) - st.head; st.working == 0 && waiting > 0 || st.working < st.most && waiting > workerShare*st.working; {
 		st.working++
 		st.workers.Go(st.work)
@@ -252,7 +257,7 @@ func (st *allocateStream) send(groups answeredGroups, send func(answeredGroups) 
 		orders += g.orders
 		kept = max(kept, g.kept)
 	}
-	if err := st.s.ledger.Wait(kept); err != nil {
+	if err := st.s.waitForGroups(st.ctx, kept, len(groups)); err != nil {
 		return err
 	}
 	if err := send(groups); err != nil {
@@ -260,6 +265,7 @@ func (st *allocateStream) send(groups answeredGroups, send func(answeredGroups) 
 	}
 	st.mu.Lock()
 	st.open -= orders
+	st.s.streams.orders.Add(-int64(orders))
 	st.mu.Unlock()
 	signal(st.room)
 	return nil

@@ -161,7 +161,15 @@ func (s *Server) entrance(next http.Handler, errors *connect.ErrorWriter) http.H
 			defer end()
 			w, r = patient, request
 		}
-		next.ServeHTTP(w, r)
+		if s.cfg.Metrics == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		seen := &refusals{ResponseWriter: w}
+		next.ServeHTTP(seen, r)
+		if !place.c.counted {
+			s.cfg.Metrics.Call(metrics.HTTP, s.cfg.Metrics.Method(r.URL.Path), seen.code(), -1)
+		}
 	})
 }
 
@@ -173,6 +181,7 @@ func (s *Server) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, request connect.AnyRequest) (answer connect.AnyResponse, err error) {
 		name := request.Spec().Procedure
 		ctx, seen := s.arrivedWeb(ctx, name, request.Header())
+		seen.waited(ctx, passOf(ctx))
 		defer func() { seen.end(err) }()
 		defer func() {
 			if p := recover(); p != nil {

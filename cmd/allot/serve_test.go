@@ -29,6 +29,7 @@ import (
 // A serving is an allot serve within this process.
 type serving struct {
 	rpc, web string // host:port
+	admin    string // host:port
 	body     string // of the curl line that it prints
 	log      func() string
 	stop     func() (code int, log string)
@@ -55,9 +56,10 @@ func (s *safeBuffer) String() string {
 }
 
 var (
-	printedGRPC = regexp.MustCompile(`gRPC +(\S+) `)
-	printedHTTP = regexp.MustCompile(`HTTP +http://(\S+) `)
-	printedBody = regexp.MustCompile(`(?s)-d '(.*)'`)
+	printedGRPC  = regexp.MustCompile(`gRPC +(\S+) `)
+	printedHTTP  = regexp.MustCompile(`HTTP +http://(\S+) `)
+	printedAdmin = regexp.MustCompile(`admin +http://(\S+) `)
+	printedBody  = regexp.MustCompile(`(?s)-d '(.*)'`)
 )
 
 func startServe(t *testing.T, now time.Time, args ...string) *serving {
@@ -84,7 +86,7 @@ func startServeOn(t *testing.T, on *terminal, args ...string) *serving {
 		for _, find := range []struct {
 			re *regexp.Regexp
 			to *string
-		}{{printedGRPC, &s.rpc}, {printedHTTP, &s.web}, {printedBody, &s.body}} {
+		}{{printedGRPC, &s.rpc}, {printedHTTP, &s.web}, {printedAdmin, &s.admin}, {printedBody, &s.body}} {
 			if m := find.re.FindStringSubmatch(printed); m != nil {
 				*find.to = m[1]
 			}

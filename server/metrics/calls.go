@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +59,10 @@ func (s *Set) Method(name string) int {
 	if s == nil {
 		return -1
 	}
-	return slices.Index(s.methods, name)
+	if n, ok := s.numbers[name]; ok {
+		return n
+	}
+	return -1
 }
 
 // Call counts a call that ended, of a method by its number. A negative time is that of a stream, and is not in the histogram.

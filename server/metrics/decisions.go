@@ -88,6 +88,17 @@ func (r *Recorder) Sample() bool {
 	return true
 }
 
+// Resample takes the latest answer of Sample back, which this was: the next decision is sampled in place of that one.
+func (r *Recorder) Resample(was bool) {
+	switch {
+	case r == nil:
+	case was:
+		r.count = r.set.every.Load()
+	default:
+		r.count--
+	}
+}
+
 // Stage adds the time of a stage to its histogram.
 func (r *Recorder) Stage(s Stage, took time.Duration) {
 	if r != nil {

@@ -69,6 +69,7 @@ type Set struct {
 	registry *prometheus.Registry
 
 	methods []string // by number
+	numbers map[string]int
 	calls   [ports][]callCounts
 	took    []prometheus.Observer // by method
 
@@ -85,6 +86,10 @@ type callCounts [codes.Unauthenticated + 1]atomic.Uint64
 // New returns the metrics of a server, all of them 0.
 func New() *Set {
 	s := &Set{registry: prometheus.NewRegistry(), methods: allMethods()}
+	s.numbers = make(map[string]int, len(s.methods))
+	for i, m := range s.methods {
+		s.numbers[m] = i
+	}
 	s.every.Store(DefaultStageEvery)
 	s.shards = make([]shard, shardCount())
 	s.registry.MustRegister(
@@ -155,15 +160,4 @@ const scrapes = 4
 // put together before anything is written, and no lock is held meanwhile: callers who read slowly hold up nobody.
 func (s *Set) Handler() http.Handler {
 	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapes, EnableOpenMetrics: true})
-}
-
-// describe returns the descriptions of all metrics.
-func (s *Set) describe() []*prometheus.Desc {
-	ch := make(chan *prometheus.Desc)
-	go func() { s.registry.Describe(ch); close(ch) }()
-	var out []*prometheus.Desc
-	for d := range ch {
-		out = append(out, d)
-	}
-	return out
 }
