@@ -16,6 +16,7 @@ import (
 
 	"github.com/allot-engine/allot/bench/load"
 	"github.com/allot-engine/allot/bench/load/audit"
+	"github.com/allot-engine/allot/bench/report"
 	"github.com/allot-engine/allot/bench/workload"
 	"github.com/allot-engine/allot/faults"
 )
@@ -215,7 +216,17 @@ func (fl *loadFlags) auditor(target *loadTarget, speed float64) load.Auditor {
 	if fl.unchecked {
 		return nil
 	}
-	return audit.New(audit.Options{SKUs: target.workload.SKUs(), Shared: fl.shared, Clock: target.clock, Speed: speed, Seed: fl.seed})
+	return audit.New(audit.Options{
+		SKUs: target.workload.SKUs(), Shared: fl.shared, Clock: target.clock, Speed: speed, Seed: fl.seed, HoldFor: target.holdFor(),
+	})
+}
+
+// holdFor is for how long the server keeps a hold that is not confirmed, by the policy of its network.
+func (target *loadTarget) holdFor() time.Duration {
+	if m := target.workload.Source().Settings.Policy.HoldMinutes; m > 0 {
+		return time.Duration(m) * time.Minute
+	}
+	return 15 * time.Minute // of allot serve
 }
 
 // close ends an own server.
@@ -261,7 +272,7 @@ it was the bottleneck: then figures are its own, and not the server's.
 The callers keep books of all that they were told, and hold them against the server at the end: no unit sold twice, no request
 with two effects, no acknowledged hold lost, no plan labelled on time that is late. --unchecked does without.
 
-With --out the directory gets result.json, latency.hlog and service.hlog (HdrHistogram logs by operation and second), the log of an
+With --out the directory gets report.html (see allot bench report), result.json, latency.hlog and service.hlog (HdrHistogram logs by operation and second), the log of an
 own server, and with --profile-server its profiles. The exit code is 6 when a condition of --slo does not hold or the books do not.`,
 		Example: `  allot bench run --workload steady --rate 2000 --duration 1m --out result
   allot bench run --workload hot-sku --rate 20000 --mode stream --per-message 100 --slo "allocate:p99<50ms,errors<0.1%"
@@ -409,6 +420,9 @@ func (fl *loadFlags) tell(t *terminal, r *load.Result) error {
 			r.Files = append(r.Files, load.File{Name: serverLog, What: "log of the server"})
 		}
 		if err := r.Write(fl.out); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
+		if err := writeFile(filepath.Join(fl.out, reportFile), func(w io.Writer) error { return report.Write(w, r) }); err != nil {
 			return fmt.Errorf("--out: %w", err)
 		}
 	}

@@ -128,12 +128,8 @@ func benchSoakIt(ctx context.Context, t *terminal, fl *soakFlags) (err error) {
 	defer func() { err = endLoad(t, target, err) }()
 	defer debug.SetGCPercent(debug.SetGCPercent(generatorGC))
 	if !fl.unchecked {
-		holdFor := 15 * time.Minute
-		if m := target.workload.Source().Settings.Policy.HoldMinutes; m > 0 {
-			holdFor = time.Duration(m) * time.Minute
-		}
 		fl.o.Auditor = audit.New(audit.Options{
-			SKUs: target.workload.SKUs(), Clock: target.clock, Speed: speed, Seed: fl.seed, HoldFor: holdFor, Retention: fl.retention,
+			SKUs: target.workload.SKUs(), Clock: target.clock, Speed: speed, Seed: fl.seed, HoldFor: target.holdFor(), Retention: fl.retention,
 			Slack: time.Duration(float64(time.Since(began)+serverAhead) * speed),
 		})
 	}
