@@ -150,7 +150,7 @@ func (l *limiter) hint(pressure float64) {
 	for v := tooBusy; v < verdicts; v++ {
 		for i := range h.refusals[v] {
 			r := refusef(codes.ResourceExhausted, ReasonTooManyCalls, "%s", refusedFor[v])
-			r.retry = base/2 + rand.N(base) //nolint:gosec // nobody gains by guessing it
+			r.retry = base/2 + rand.N(base) //nolint:forbidigo // chance is the point, and nothing is decided by it
 			h.refusals[v][i] = r.status()
 		}
 	}

@@ -121,7 +121,8 @@ func TestPingFloodsEndTheConnection(t *testing.T) {
 			s.answers(t)
 			r := rawTo(t, s.ports()[port])
 			go func() {
-				for r.WritePing(false, [8]byte{}) == nil { //nolint:revive // until it is closed
+				for r.WritePing(false, [8]byte{}) == nil {
+					// until it is closed
 				}
 			}()
 			r.closed(t)
