@@ -74,7 +74,7 @@ type Scratch struct {
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
 	grid       *grid            // of the takes of the order that parts are of
-	grids      map[uint64]*grid // by the pieces of their items
+	grids      [maxGrids]*grid  // by a hash of the pieces of their items
 	parts      []part           // [take of grid] of the order as far as they have been bounded
 	worthwhile []int32          // takes that may be in a plan
 	parted     bool             // parts holds for this search
@@ -96,6 +96,7 @@ type Scratch struct {
 
 	columns   columns
 	asksOnly  bool // makes no columns; for tests, which compare
+	partless  bool // bounds no parts; likewise
 	problem   solver.Problem
 	floor     func(w int, take []int32) (int64, bool) // floorTake
 	solver    solver.Scratch
@@ -232,7 +233,6 @@ func (e *Engine) NewScratch() *Scratch {
 		soonest:   make([]units.Date, services),
 		soonUntil: -1 << 62,
 		byTake:    map[uint64]int32{},
-		grids:     map[uint64]*grid{},
 		split:     map[uint64]*offer{},
 		packer:    newPacker(e.snap, e.volume),
 	}
