@@ -84,7 +84,9 @@ type Scratch struct {
 	offers     []stamped        // [leaving*views + view], for the whole order
 	keep       []*offer         // room for offers that no table holds
 	kept       int
-	split      map[uint64]*offer // content, leaving and view to offer, for parts of the order, and for leavings that offers has no room for
+	split      offerTable   // content, leaving and view to offer, for parts of the order, and for leavings that offers has no room for
+	partPrices []partPriced // [content*services + service], for parts of the order as one parcel
+	searches   uint64       // counts the searches for which partPrices hold
 	cand       []uint64
 	prepared   ratecards.Prepared
 	packer     packer
@@ -151,6 +153,14 @@ type priced struct {
 	epoch uint32
 	ok    bool
 	quote ratecards.Prepared
+}
+
+// A partPriced is a part of the order as one parcel, prepared for a service and the ship date asked for last.
+type partPriced struct {
+	search uint64
+	ship   units.Date
+	ok     bool
+	quote  ratecards.Prepared
 }
 
 // An offer is the best that any service makes of a content from the warehouses of a view whose parcels leave on the same
@@ -233,7 +243,7 @@ func (e *Engine) NewScratch() *Scratch {
 		soonest:   make([]units.Date, services),
 		soonUntil: -1 << 62,
 		byTake:    map[uint64]int32{},
-		split:     map[uint64]*offer{},
+		split:     offerTable{epoch: 1},
 		packer:    newPacker(e.snap, e.volume),
 	}
 	for i := range sc.days {
