@@ -100,6 +100,9 @@ func TestVerdict(t *testing.T) {
 		{"idle", idle, false, ""},
 		{"late clock", with(func(f *finding) { f.Lagged, f.WorstLate = 0.02, 30*time.Millisecond }), true, "2 % of the operations out over 1 ms late, the worst 30ms"},
 		{"clock seldom late", with(func(f *finding) { f.Lagged, f.WorstLate = 0.009, 30*time.Millisecond }), false, ""},
+		{"late clock, busy machine", with(func(f *finding) { f.Lagged, f.WorstLate, f.Others = 0.02, 30*time.Millisecond, 1.2 }), true, "the worst 30ms: other programs used 1.20 of the 2 processors of its machine; end them, or give"},
+		{"busy machine", with(func(f *finding) { f.Others = 1.2 }), false, "other programs used 1.20 of the 2 processors"},
+		{"hardly busy machine", with(func(f *finding) { f.Others = 0.1 }), false, ""},
 		{"all processors", with(func(f *finding) { f.CPU = 1.9 }), true, "it used 1.90 of its 2 processors"},
 		{"the machine full, of the server", with(func(f *finding) { f.Same, f.ServerKnown, f.ServerCPU = true, true, 1.45 }), false, "used all of the 2 processors"},
 		{"the machine full, of the generator", with(func(f *finding) { f.Same, f.ServerKnown, f.CPU, f.ServerCPU = true, true, 1.1, 0.85 }), true, "used all"},
@@ -149,6 +152,24 @@ func TestOptionsAreChecked(t *testing.T) {
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not among\n%v", want, err)
+		}
+	}
+}
+
+// TestBusyTime reads what Linux tells of its processors.
+func TestBusyTime(t *testing.T) {
+	const text = "cpu  100 20 30 4000 500 6 7 8 9 0\ncpu0 50 10 15 2000 250 3 3 4 4 0\ncpu1 50 10 15 2000 250 3 4 4 5 0\nintr 5 0\n"
+	for _, c := range []struct {
+		text  string
+		cores int
+		want  time.Duration
+		known bool
+	}{
+		{text, 2, 1710 * time.Millisecond, true}, {text, 1, 0, false}, {"", 1, 0, false}, {"cpu  1 2\n", 0, 0, false},
+		{strings.Replace(text, "100", "x", 1), 2, 0, false},
+	} {
+		if got, known := parseBusy(c.text, c.cores); known != c.known || known && got != c.want {
+			t.Errorf("%q of %d processors: %v, %v", c.text, c.cores, got, known)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // machine tells where this process runs, as far as the system tells.
@@ -23,6 +24,39 @@ func machine() Machine {
 		m.Memory = n << 10
 	}
 	return m
+}
+
+// busyTime is the processor time that everything on the machine has used since it started, what a hypervisor took from it included.
+// It is not known where the system does not tell, or tells of more processors than this process may use.
+func busyTime() (used time.Duration, known bool) {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, false
+	}
+	return parseBusy(string(raw), runtime.NumCPU())
+}
+
+// parseBusy reads /proc/stat; see proc(5). Its ticks are hundredths of a second on every Linux.
+func parseBusy(text string, cores int) (used time.Duration, known bool) {
+	const user, nice, system, irq, softirq, steal = 1, 2, 3, 6, 7, 8
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) <= steal || !strings.HasPrefix(fields[0], "cpu") {
+			continue
+		}
+		if fields[0] != "cpu" {
+			cores--
+			continue
+		}
+		for _, i := range []int{user, nice, system, irq, softirq, steal} {
+			ticks, err := strconv.ParseInt(fields[i], 10, 64)
+			if err != nil {
+				return 0, false
+			}
+			used += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return used, used > 0 && cores == 0
 }
 
 // field returns the value of the first line "name : value".

@@ -20,6 +20,8 @@ type meter struct {
 	starved int // seconds of the measured part in which most of what callers took had waited for them
 	full    int // seconds of the measured part
 	over    time.Duration
+
+	busy, busyFor time.Duration // processor time that the whole machine used in so much of the measured part
 }
 
 // run runs the load and keeps its seconds.
@@ -40,6 +42,7 @@ func (m *meter) run(load func()) {
 func (m *meter) tick(over <-chan struct{}) {
 	g := m.g
 	cpu, at := cputime.Process(), time.Duration(0)
+	busy, known := busyTime()
 	for i := 1; ; i++ {
 		timer := time.NewTimer(time.Duration(i)*time.Second - g.since())
 		last := false
@@ -56,7 +59,16 @@ func (m *meter) tick(over <-chan struct{}) {
 		if now > at {
 			s.GeneratorCPU = float64(used-cpu) / float64(now-at)
 		}
+		if known && !s.Warm && from < g.o.WarmUp+g.o.Duration {
+			m.busyFor += now - at
+		}
 		cpu, at = used, now
+		if all, ok := busyTime(); ok && known {
+			if !s.Warm && from < g.o.WarmUp+g.o.Duration {
+				m.busy += all - busy
+			}
+			busy = all
+		}
 		if !s.Warm && from < g.o.WarmUp+g.o.Duration {
 			m.full++
 			if starved {
@@ -106,6 +118,7 @@ const (
 	mostCPU      = 0.9  // share of the processors that the generator may use
 	mostTogether = 0.95 // share of the processors that generator and server use together
 	mostStarved  = 0.5  // share of the seconds in which callers were short
+	mostOthers   = 0.1  // share of the processors that other programs may use
 	busyServer   = 0.7  // share of the processors with which a server is busy
 )
 
@@ -131,7 +144,12 @@ func (m *meter) judge(r *Result) {
 	}
 	gen.CPU /= float64(max(n, 1))
 
+	if r.Server != nil || !r.Target.Own {
+		gen.Others = m.others(r)
+	}
 	f := finding{
+		Others: gen.Others,
+
 		Lagged: lagged, WorstLate: gen.WorstLate, CPU: gen.CPU, Cores: float64(runtime.GOMAXPROCS(0)), MachineCores: float64(r.Machine.Cores),
 		Starved: float64(m.starved) / float64(max(m.full, 1)), Callers: r.Callers, Mode: r.Mode, Dropped: r.Operations[0].Dropped,
 		Same: r.Target.Own,
@@ -145,12 +163,25 @@ func (m *meter) judge(r *Result) {
 	gen.Bottleneck, gen.Why = f.verdict()
 }
 
+// others is how many processors other programs used.
+func (m *meter) others(r *Result) float64 {
+	if m.busyFor <= 0 {
+		return 0
+	}
+	used := float64(m.busy)/float64(m.busyFor) - r.Generator.CPU
+	if r.Target.Own {
+		used -= r.Server.CPU
+	}
+	return max(used, 0)
+}
+
 // A finding is what the generator knows of itself. Shares are from 0 to 1, CPU is processors in use.
 type finding struct {
 	Lagged              float64 // operations that the clock handed out late
 	WorstLate           time.Duration
 	CPU                 float64
 	Cores, MachineCores float64
+	Others              float64 // processors that other programs used
 	Starved             float64 // seconds in which callers were short
 	Waited              float64 // operations that waited for a caller
 	Callers             int
@@ -164,9 +195,20 @@ type finding struct {
 // verdict tells whether the generator was the bottleneck, and why, or what else to know of it.
 func (f *finding) verdict() (bottleneck bool, why string) {
 	var causes, notes []string
+	disturbed := ""
+	if f.Others > mostOthers*f.MachineCores {
+		disturbed = fmt.Sprintf("other programs used %.2f of the %.0f processors of its machine", f.Others, f.MachineCores)
+	}
 	if f.Lagged > mostLagged {
-		causes = append(causes, fmt.Sprintf("it handed %s of the operations out over 1 ms late, the worst %v: give it more processors, or a lower rate",
-			percent(f.Lagged), f.WorstLate.Round(10*time.Microsecond)))
+		mend := "give it more processors, or a lower rate"
+		if disturbed != "" {
+			mend, disturbed = disturbed+"; end them, or "+mend, ""
+		}
+		causes = append(causes, fmt.Sprintf("it handed %s of the operations out over 1 ms late, the worst %v: %s",
+			percent(f.Lagged), f.WorstLate.Round(10*time.Microsecond), mend))
+	}
+	if disturbed != "" {
+		notes = append(notes, disturbed)
 	}
 	if f.CPU > mostCPU*f.Cores {
 		causes = append(causes, fmt.Sprintf("it used %.2f of its %.0f processors: run it on another machine, or on several", f.CPU, f.Cores))

@@ -29,7 +29,7 @@ type ServerOptions struct {
 	ClockSpeed float64       // seconds of its clock a second; 0: 1
 	Args       []string      // further arguments of allot serve
 	Env        []string      // further environment, as KEY=value
-	Start      time.Duration // how long it may take to serve; default 2 minutes
+	Start      time.Duration // how long it may take to serve; default 10 minutes; a million SKUs in a thousand warehouses take one on a quiet machine
 	Drain      time.Duration // how long Close waits for it to end by itself; default 1 minute
 	Log        io.Writer     // gets its log, one JSON object a line; nil: nobody, but an error quotes its end
 }
@@ -89,7 +89,7 @@ func start(ctx context.Context, o *ServerOptions, admin bool) (*OwnServer, error
 		o.Program = program
 	}
 	if o.Start == 0 {
-		o.Start = 2 * time.Minute
+		o.Start = 10 * time.Minute
 	}
 	if o.Drain == 0 {
 		o.Drain = time.Minute

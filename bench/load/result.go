@@ -134,10 +134,11 @@ type Second struct {
 
 // A Generator is what the generator says of itself.
 type Generator struct {
-	CPU        float64       `json:"cpu"`        // processors in use on average
-	Late       float64       `json:"late"`       // share of operations that were handed to a caller over 1 ms after their time
-	WorstLate  time.Duration `json:"worst_late"` // of the clock that hands them out, callers free or not
-	Bottleneck bool          `json:"bottleneck"` // latencies and rates are the generator's, not the server's
+	CPU        float64       `json:"cpu"`              // processors in use on average
+	Others     float64       `json:"others,omitempty"` // processors of its machine that other programs used on average, which are neither it nor a server of its own; 0 where not known
+	Late       float64       `json:"late"`             // share of operations that were handed to a caller over 1 ms after their time
+	WorstLate  time.Duration `json:"worst_late"`       // of the clock that hands them out, callers free or not
+	Bottleneck bool          `json:"bottleneck"`       // latencies and rates are the generator's, not the server's
 	Why        string        `json:"why,omitempty"`
 }
 
@@ -189,8 +190,8 @@ type Objective struct {
 
 // A Window is one rate that saturate tried.
 type Window struct {
-	Rate       float64     `json:"rate"`
-	Achieved   float64     `json:"achieved"`
+	Rate       float64     `json:"rate"`     // orders a second
+	Achieved   float64     `json:"achieved"` // operations answered in time, a second, as of a Result: quotes and confirmations among them
 	Latency    Latency     `json:"latency"`
 	Errors     float64     `json:"errors"` // share of intended operations without an answer in time
 	Objectives []Objective `json:"objectives"`

@@ -32,7 +32,7 @@ const (
 
 // How long what is no load may take.
 const (
-	reachFor  = 15 * time.Second // to connect to the target
+	reachFor  = 30 * time.Second // to connect to the target
 	finishFor = 5 * time.Minute  // for the auditor to finish
 )
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"gonum.org/v1/gonum/stat"
@@ -115,8 +116,20 @@ func judgeHeap(g *HeapGrowth, warmUp, day, window time.Duration) error {
 	slices.Sort(slopes)
 	g.Slope = median(slopes) * day.Hours() / b
 	g.How = fmt.Sprintf("what forced collections left of the heap: the median of %d samples within %v after a warm-up of %v, in which every place was asked for, and of %d in the same hours %v later, by the server's clock",
-		len(before), window, warmUp, len(after), day)
+		len(before), Span(window), Span(warmUp), len(after), Span(day))
 	return nil
+}
+
+// Span writes a time without the minutes and seconds that it does not have: 28h, not 28h0m0s.
+func Span(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // touring adds to a source a quote of each place for one unit of a SKU, one every so often. A server works out the lanes to a place when

@@ -97,6 +97,16 @@ func TestTouring(t *testing.T) {
 	}
 }
 
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		28 * time.Hour: "28h", 90 * time.Minute: "1h30m", time.Minute: "1m", 30 * time.Second: "30s", time.Hour + 10*time.Second: "1h0m10s", 0: "0s",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
+
 // TestCompressed: events are due as many times as early.
 func TestCompressed(t *testing.T) {
 	due := time.Duration(0)

@@ -79,7 +79,7 @@ type Ceiling struct {
 
 // A Point is a rate that a saturation tried: how busy that was, and what callers waited.
 type Point struct {
-	Rate float64 `json:"rate"` // operations a second
+	Rate float64 `json:"rate"` // orders a second
 	Use  float64 `json:"use"`  // share of the highest rate that was answered
 	P99  float64 `json:"p99"`  // nanoseconds
 }
@@ -284,7 +284,7 @@ func (p *Plan) curve(r *load.Result) {
 		}
 	}
 	if held > 0 {
-		p.Ceilings = append(p.Ceilings, Ceiling{"measured", true, held / p.Operations, fmt.Sprintf("the highest rate that held its objectives on the %d processors of the test, %s operations a second; a server of its own shared them with the generator", r.Machine.Cores, words.Digits(held))})
+		p.Ceilings = append(p.Ceilings, Ceiling{"measured", true, held, fmt.Sprintf("the highest rate that held its objectives on the %d processors of the test; a server of its own shared them with the generator", r.Machine.Cores)})
 	}
 	for i := range r.Windows {
 		if w := &r.Windows[i]; w.Achieved > 0 && w.Latency.P99 > 0 {

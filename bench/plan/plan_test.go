@@ -159,7 +159,7 @@ func TestCurve(t *testing.T) {
 	if want := 2e6 + 4e6*(0.6-0.5)/0.25; !near(p.P99, want) {
 		t.Errorf("p99 at 60 %%: %v, want %v", p.P99, want)
 	}
-	if c := ceiling(t, p, "measured"); c.Rate != 7500 || p.First() != c {
+	if c := ceiling(t, p, "measured"); c.Rate != 15_000 || p.First() != c {
 		t.Errorf("what was measured: %+v", c)
 	}
 	if p = make1(t, r, Options{Peak: 1, Retention: time.Minute}); p.P99 != 0 {

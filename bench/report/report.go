@@ -165,6 +165,9 @@ func (b *builder) section(r *load.Result) *section {
 		s.Figures = append(s.Figures, b.windows(r))
 		s.Tables = append(s.Tables, windowTable(r))
 	}
+	if r.HeapGrowth != nil && len(r.HeapGrowth.Samples) > 1 {
+		s.Figures = append(s.Figures, b.stays(r))
+	}
 	if all(r).Latency.Count > 0 {
 		s.Figures = append(s.Figures, b.percentiles(r))
 	}
@@ -238,9 +241,22 @@ func (s *section) verdicts(r *load.Result) {
 			s.Verdicts = append(s.Verdicts, verdict{"nogo", "✗ Objectives missed", fmt.Sprintf("%d of %d.", len(r.Objectives)-held, len(r.Objectives))})
 		}
 	}
+	if g := r.HeapGrowth; g != nil && g.Before > 0 {
+		v := verdict{"go", "✓ Heap stays", ""}
+		if !g.Holds {
+			v = verdict{"nogo", "✗ Heap grows", ""}
+		}
+		v.Why = fmt.Sprintf("%s from one day to the next, where less than %s is allowed.", change(g.Growth), words.Percent(g.Limit))
+		s.Verdicts = append(s.Verdicts, v)
+	}
 	if r.Generator.Bottleneck {
 		s.Bottleneck = cmp.Or(r.Generator.Why, "it could not keep up with its own schedule")
 	}
+}
+
+// change writes a share by which something grew, with its sign.
+func change(v float64) string {
+	return strings.ReplaceAll(fmt.Sprintf("%+.2f %%", 100*v), "-", "−")
 }
 
 func (s *section) correctness(r *load.Result) {
@@ -289,6 +305,9 @@ func (s *section) tiles(r *load.Result) {
 		} else {
 			add("Highest rate that holds", "none", fmt.Sprintf("of %d that were tried", len(r.Windows)))
 		}
+	}
+	if g := r.HeapGrowth; g != nil && g.Before > 0 {
+		add("Heap growth", change(g.Growth), "in a day of the peak, from "+words.Bytes(float64(g.Before))+" to "+words.Bytes(float64(g.After)), "by what forced collections left")
 	}
 	add("Offered", words.Digits(r.Offered)+"/s", "operations that were due")
 	add("Answered in time", words.Digits(r.Achieved)+"/s", words.Percent(part(op.Answered, op.Intended))+" of what was due")
@@ -522,7 +541,7 @@ func (b *builder) overTime(r *load.Result, moments []moment, each int) []figure 
 			list = append(list, of("lowest", "c3", func(m *moment) float64 { return orNone(m.low) }))
 		}
 		said := note
-		if t := heapTrend(r); t != nil {
+		if t := heapTrend(r); t != nil && r.HeapGrowth == nil { // by the hour of the day it rises and falls
 			trend := series{name: "trend of its lows", class: "c6", x: []float64{t.from / unit, t.to / unit}, y: []float64{t.first, t.last}}
 			list = append(list, trend)
 			said = strings.TrimSpace(fmt.Sprintf("The lows change by %s an hour. %s", signed(words.Bytes, (t.last-t.first)/(t.to-t.from)*3600), note))
@@ -588,6 +607,26 @@ func heapTrend(r *load.Result) *trend {
 	return t
 }
 
+// stays draws what collections left of the heap in a soak, by the server's clock.
+func (b *builder) stays(r *load.Result) figure {
+	g := r.HeapGrowth
+	left := series{name: "after a forced collection", class: "c1"}
+	for _, s := range g.Samples {
+		left.x, left.y = append(left.x, s.At.Hours()), append(left.y, float64(s.Bytes))
+	}
+	x := linear(left.x[len(left.x)-1], 6, words.Digits)
+	x.high = left.x[len(left.x)-1]
+	x.ticks = slices.DeleteFunc(x.ticks, func(t tick) bool { return t.at > x.high*(1+1e-9) })
+	_, high := extent([]series{left})
+	p := b.begin("Heap that stays, over the hours of the server's clock", "Its peaks are those of the day; the same hours of both days are compared.", x, binary(high, 4), "hours of the server's clock", "bytes")
+	p.before(r.WarmUp.Seconds()*g.Speed/3600, "warm-up")
+	note := "The windows that are compared were too short."
+	if g.Before > 0 {
+		note = change(g.Growth) + " in a day, by " + g.How + "."
+	}
+	return p.draw("Heap that stays", note, []series{left})
+}
+
 // windows draws what saturate tried.
 func (b *builder) windows(r *load.Result) figure {
 	tried := slices.Clone(r.Windows)
@@ -600,7 +639,7 @@ func (b *builder) windows(r *load.Result) figure {
 	}
 	low, high := extent([]series{p50, p99})
 	p := b.begin("Latency by the rate that was offered", "Circles are windows that held the objectives, crosses those that did not. The table of windows has the figures.",
-		linear(tried[len(tried)-1].Rate, 5, words.Digits), logarithmic(low, high, words.Nanos), "operations a second", "latency")
+		linear(tried[len(tried)-1].Rate, 5, words.Digits), logarithmic(low, high, words.Nanos), "orders a second", "latency")
 	p.line(p50)
 	p.line(p99)
 	for i := range tried {
@@ -620,7 +659,7 @@ func (b *builder) windows(r *load.Result) figure {
 }
 
 func windowTable(r *load.Result) table {
-	t := table{Name: "Windows", Caption: "What was tried, in order.", Head: columns("Offered a second", ">Answered a second", ">p50", ">p99", ">p99.9", ">Longest", ">Without an answer in time", "Objectives")}
+	t := table{Name: "Windows", Caption: "What was tried, in order.", Head: columns("Orders a second", ">Operations answered a second", ">p50", ">p99", ">p99.9", ">Longest", ">Without an answer in time", "Objectives")}
 	for i := range r.Windows {
 		w := &r.Windows[i]
 		word := "✓ held"
@@ -711,6 +750,9 @@ func resources(r *load.Result) table {
 	}
 	g := &r.Generator
 	add("Generator, processors in use", words.Digits(g.CPU), "on average")
+	if g.Others > 0 {
+		add("Other programs, processors in use", words.Digits(g.Others), "of the machine of the generator, on average")
+	}
 	add("Generator, handed out late", words.Percent(g.Late), "of the operations, by over 1 ms")
 	add("Generator, latest", words.Nanos(float64(g.WorstLate)), "by its own clock")
 	return t

@@ -30,12 +30,15 @@ func draw(t testing.TB, results ...*load.Result) string {
 // pages are results of all kinds.
 func pages() map[string][]*load.Result {
 	soak := synth.Result(synth.Options{Seed: 5, Kind: "soak", Seconds: 7200, WarmUp: 60, Rate: 500, Leak: 90, Durable: true})
+	long := synth.Result(synth.Options{Seed: 5, Seconds: 7200, WarmUp: 60, Rate: 500, Leak: 90, Durable: true})
 	return map[string][]*load.Result{
 		"run":      {synth.Result(synth.Options{Seed: 1, Durable: true})},
 		"stall":    {synth.Result(synth.Options{Seed: 2, Stall: 30})},
 		"wrong":    {synth.Result(synth.Options{Seed: 3, Wrong: true, Slow: true, Refuse: 0.2})},
 		"saturate": {synth.Result(synth.Options{Seed: 4, Kind: "saturate", Rate: 9000})},
 		"soak":     {soak},
+		"long":     {long},
+		"leak":     {synth.Result(synth.Options{Seed: 6, Kind: "soak", Seconds: 20, Leak: 400 * 400})},
 		"two":      {synth.Result(synth.Options{Seed: 6}), synth.Result(synth.Options{Seed: 7, Slower: 1.25})},
 	}
 }
@@ -126,7 +129,9 @@ func TestSaid(t *testing.T) {
 		},
 		"wrong":    {[]string{"✗ Wrong", "3 ✗ wrong", "1 ✗ wrong", "hold h-17 was acknowledged", "⚠ The generator was the bottleneck", "RESOURCE_EXHAUSTED", "✗ Objectives missed"}, []string{"✓ Correct"}},
 		"saturate": {[]string{"Highest rate that holds", "✗ missed p99&lt;20ms", "○ held the objectives"}, []string{"The course, as a table"}},
-		"soak":     {[]string{"The lows change by", "trend of its lows", "A point is 31 seconds.", "minutes"}, nil},
+		"soak":     {[]string{"✓ Heap stays", "Heap that stays", "hours of the server&#39;s clock", "A point is 31 seconds.", "minutes"}, []string{"trend of its lows"}},
+		"leak":     {[]string{"✗ Heap grows", "40.00 %"}, nil},
+		"long":     {[]string{"The lows change by", "trend of its lows", "A point is 31 seconds.", "minutes"}, []string{"Heap that stays"}},
 		"stall":    {[]string{"None refused.<", ">timed out</li>", ">dropped</li>", "DEADLINE_EXCEEDED", "✗ Objectives missed"}, nil},
 		"two":      {[]string{"2 load tests: peak-day", `id="run-2"`, `href="#run-1"`, "Whether a difference is more than chance"}, nil},
 	} {

@@ -154,11 +154,14 @@ func (s *Stream) arrive() {
 	for i := range r.times(w.spec.Orders.Quotes) {
 		lane, order := r.below(waits), k
 		before := s.wait(lane)
+		if due < before {
+			continue // it came before the beginning; all of them at once there would be a peak that no shop has
+		}
 		if i > 0 {
 			order = k<<7 | int64(i) // by someone else
 			lane += waits
 		}
-		s.push(laneOwn+lane, pending{due: max(due-before, 0), order: order, of: -1})
+		s.push(laneOwn+lane, pending{due: due - before, order: order, of: -1})
 	}
 	for i := range r.times(w.spec.Restock.PerOrder) {
 		s.push(laneStock, pending{due: due, order: k<<4 | int64(i), of: -1})

@@ -245,7 +245,7 @@ func TestPinned(t *testing.T) {
 	for _, r := range w.Source().Stock {
 		fmt.Fprintln(h, r.Warehouse, r.SKU, r.OnHand)
 	}
-	if got := fmt.Sprintf("%016x", h.Sum64()); got != "df84141cb7363f72" {
+	if got := fmt.Sprintf("%016x", h.Sum64()); got != "e998a1cbe42d49b1" {
 		t.Errorf("the workload is another one: %s", got)
 	}
 }
@@ -515,9 +515,27 @@ func TestShares(t *testing.T) {
 	near("ship", n[Ship], n[Confirm], 0.5)
 	near("cancel", n[Cancel], n[Confirm], 0.25)
 	near("restock", n[Restock], orders, 0.4)
-	near("half a quote", n[Quote]-orders, orders+1_000, 0.5)
+	near("half a quote", n[Quote]-orders, orders, 0.5) // as many of later orders as came before the beginning
 	if sum := got["units 1"] + got["units 3"]; sum != lines {
 		t.Errorf("%d of %d lines have other numbers of units", lines-sum, lines)
+	}
+}
+
+// TestQuotesBegin: quotes come at their rate from the beginning, however long they come before orders; those that would have come before
+// the beginning do not come all at once.
+func TestQuotesBegin(t *testing.T) {
+	w := made(t, "name: x\nnetwork: {skus: 1000, warehouses: 2}\norders: {quotes: 2, quoted_before: 2m}\narrivals: {kind: constant, rate: 100/s}", 5)
+	n := map[int]int{}
+	s := w.Events(w.Arrivals())
+	for e := (Event{}); s.Next(&e) && e.Due < 40*time.Second; {
+		if e.Kind == Quote {
+			n[int(e.Due/(10*time.Second))]++
+		}
+	}
+	for i := range 4 {
+		if n[i] < 1_800 || n[i] > 2_200 {
+			t.Errorf("%d quotes in the %d. ten seconds, want 2,000", n[i], i+1)
+		}
 	}
 }
 

@@ -142,12 +142,12 @@ type loadTarget struct {
 
 // open draws the workload, and starts a server for it where no target is named. Its clock begins when the workload's does, at a
 // speed.
-func (fl *loadFlags) open(ctx context.Context, t *terminal, speed float64) (target *loadTarget, err error) {
+func (fl *loadFlags) open(ctx context.Context, t *terminal, speed float64) (*loadTarget, error) {
 	spec, err := workload.Open(fl.workload)
 	if err != nil {
 		return nil, err
 	}
-	target = &loadTarget{clock: time.Now}
+	target := &loadTarget{clock: time.Now}
 	if target.workload, err = workload.New(spec, fl.seed); err != nil {
 		return nil, err
 	}
@@ -166,25 +166,28 @@ func (fl *loadFlags) open(ctx context.Context, t *terminal, speed float64) (targ
 		}
 		return target, nil
 	}
-	defer func() {
-		if err != nil {
-			_ = target.close() // the error that kept it from starting is the other
-		}
-	}()
+	if err := fl.serve(ctx, t, target, speed); err != nil {
+		return nil, errors.Join(err, target.close())
+	}
+	return target, nil
+}
+
+// serve starts a server of a target's own.
+func (fl *loadFlags) serve(ctx context.Context, t *terminal, target *loadTarget, speed float64) (err error) {
 	if target.scratch, err = os.MkdirTemp("", "allot-bench-"); err != nil {
-		return nil, err
+		return err
 	}
 	network := filepath.Join(target.scratch, "network")
 	fl.say(t, "writing the network")
 	if err := target.workload.WriteNetwork(network); err != nil {
-		return nil, err
+		return err
 	}
 	fl.say(t, "starting a server")
 	var log io.Writer
 	if fl.out != "" {
 		f, err := os.Create(filepath.Join(fl.out, serverLog))
 		if err != nil {
-			return nil, fmt.Errorf("--out: %w", err)
+			return fmt.Errorf("--out: %w", err)
 		}
 		log = f // closed with the process; the server writes it to the last
 	}
@@ -193,12 +196,12 @@ func (fl *loadFlags) open(ctx context.Context, t *terminal, speed float64) (targ
 		Network: network, Data: fl.durable, ClockFrom: target.workload.Start(), ClockSpeed: speed, Args: fl.serverArgs, Log: log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	start := time.Unix(int64(target.workload.Start()), 0)
 	target.clock = func() time.Time { return start.Add(time.Duration(float64(time.Since(began)) * max(speed, 0))) }
 	fl.o.Own = target.own
-	return target, nil
+	return nil
 }
 
 // serverLog is the log of an own server in the directory of a result.
@@ -432,6 +435,9 @@ func (fl *loadFlags) tell(t *terminal, r *load.Result) error {
 		}
 	} else {
 		printLoad(t.out, r)
+		if fl.out != "" {
+			fmt.Fprintf(t.out, "\nreport       %s\n", filepath.Join(fl.out, reportFile))
+		}
 	}
 	if r.Generator.Bottleneck {
 		fmt.Fprintf(t.err, "warning: the generator was the bottleneck: %s\n", r.Generator.Why)

@@ -149,7 +149,7 @@ func benchSoakIt(ctx context.Context, t *terminal, fl *soakFlags) (err error) {
 		return misusedOptions(err)
 	}
 	if r.HeapGrowth.Before > 0 {
-		r.HeapGrowth.How += fmt.Sprintf("; ended holds are remembered for %v of it", fl.retention)
+		r.HeapGrowth.How += fmt.Sprintf("; ended holds are remembered for %s of it", load.Span(fl.retention))
 		if !fl.asJSON {
 			printHeap(t.out, r.HeapGrowth)
 		}

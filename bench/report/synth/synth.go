@@ -189,10 +189,25 @@ func Result(o Options) *load.Result {
 	r.Objectives = []load.Objective{
 		{Text: "p99<20ms", Measured: float64(all.Latency.P99), Holds: all.Latency.P99 < 20e6}, {Text: "errors<0.1%", Measured: failed, Holds: failed < 0.001},
 	}
+	if o.Kind == "soak" {
+		r.HeapGrowth = heapGrowth(o.Leak / 400)
+	}
 	if o.Kind == "saturate" {
 		windows(r, o.Rate, median, tail, rng)
 	}
 	return r
+}
+
+// heapGrowth makes the heap of a soak of two days and six hours that grows by so many thousandths a day.
+func heapGrowth(thousandths float64) *load.HeapGrowth {
+	g := &load.HeapGrowth{Speed: 324, Limit: 0.01, Before: heapAtFirst, Growth: thousandths / 1000, How: "made up"}
+	g.After = int64((1 + g.Growth) * heapAtFirst)
+	g.Holds = g.Growth < g.Limit
+	for at := time.Duration(0); at <= 54*time.Hour; at += 30 * time.Minute {
+		daily := 0.4 * math.Pow(math.Sin(math.Pi*at.Hours()/24), 8)
+		g.Samples = append(g.Samples, load.HeapSample{At: at, Bytes: int64(heapAtFirst * (1 + daily + g.Growth*(at.Hours()-28)/24))})
+	}
+	return g
 }
 
 // windows makes what saturate tried: the nearer to what the server can do, the longer what comes waits.
@@ -200,7 +215,7 @@ func windows(r *load.Result, rate, median, tail float64, rng *rand.Rand) {
 	r.Seconds = nil
 	for i, share := range []float64{0.25, 0.5, 0.75, 0.9, 1.05, 0.97, 0.94} {
 		wait := 1 + 0.3*share/math.Max(1-share, 0.004)
-		w := load.Window{Rate: rate * share, Achieved: rate * math.Min(share, 1), Errors: math.Max(0, 1-1/share), Latency: latency(int64(10*rate*share), median*wait, tail, 0, rng)}
+		w := load.Window{Rate: 0.4 * rate * share, Achieved: rate * math.Min(share, 1), Errors: math.Max(0, 1-1/share), Latency: latency(int64(10*rate*share), median*wait, tail, 0, rng)}
 		w.Objectives = []load.Objective{{Text: "p99<20ms", Measured: float64(w.Latency.P99), Holds: w.Latency.P99 < 20e6}, {Text: "errors<0.1%", Measured: w.Errors, Holds: w.Errors < 0.001}}
 		w.Holds = w.Objectives[0].Holds && w.Objectives[1].Holds
 		w.Bottleneck = i == 4 && r.Generator.Bottleneck
