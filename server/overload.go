@@ -112,6 +112,7 @@ const (
 	limitFall        = 0.5
 	halfTarget       = 2
 	smoothing        = 16 // decisions over which service is smoothed
+	lookedAt         = 8  // calls begun in a window whose times are all looked at, and of how many later ones one is
 	pressureCeiling  = 100
 	lateMargin       = 1.25 // by which the expected wait may turn out longer
 	nobodyRefusedYet = -1
@@ -119,7 +120,7 @@ const (
 
 func newOverload(c overloadConfig) *overload {
 	o := &overload{overloadConfig: c, limit: math.Max(float64(c.floor), math.Min(float64(c.most), overloadStart)), least: math.MaxInt64, pressure: 1,
-		clients: map[string]*client{}, badSince: nobodyRefusedYet}
+		clients: map[string]*client{}, badSince: nobodyRefusedYet, window: 1}
 	o.others.seen = nobodyRefusedYet
 	return o
 }
@@ -328,7 +329,7 @@ func (o *overload) begin(c *job) {
 	}
 	c.unlink()
 	c.state = callWorking
-	if c.class == classSettle || c.class == classBulk { // these do not come to start: see pass.decides
+	if c.class == classSettle || c.class == classBulk { // these do not come to start: see pass.come
 		o.out(c)
 		return
 	}
@@ -369,12 +370,18 @@ func (o *overload) ahead(k class) int {
 	return n
 }
 
+// decide lets a call decide. Where time is not looked at, now is 0.
 func (o *overload) decide(now int64, c *job) {
 	o.running++
 	c.decides, c.began = true, now
 	o.begun++
-	o.least = min(o.least, now-c.at)
+	if now != 0 {
+		o.least = min(o.least, now-c.at)
+	}
 }
+
+// looks tells whether to look at the time of a call that is to start: of the first ones in a window, and then of some.
+func (o *overload) looks() bool { return o.readied > 0 || o.begun < lookedAt || o.begun%lookedAt == 0 }
 
 // behind tells that so many calls wait to decide that those who read and refuse others should come first.
 func (o *overload) behind() bool {
@@ -387,8 +394,10 @@ func (o *overload) stop(now int64, c *job) {
 		return
 	}
 	o.running--
-	o.service += (float64(now-c.began) - o.service) / smoothing
-	c.decides = false
+	if c.began != 0 {
+		o.service += (float64(now-c.began) - o.service) / smoothing
+	}
+	c.decides, c.began = false, 0
 	for k := 0; o.readied > 0 && k < len(o.ready); k++ {
 		if next := o.ready[k].first; next != nil {
 			next.unlink()
@@ -502,6 +511,14 @@ func (o *overload) judgeHealth(now int64) {
 	}
 	if now-o.goodSince >= o.patience {
 		o.unready = false
+	}
+}
+
+// expelled takes a client from the active ones until it calls again.
+func (o *overload) expelled(c *client) {
+	if c.seen >= o.window-1 && c.seen != nobodyRefusedYet {
+		o.active--
+		c.seen = nobodyRefusedYet
 	}
 }
 
