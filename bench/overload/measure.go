@@ -63,6 +63,7 @@ type measurement struct {
 	slice   time.Duration
 	resets  float64 // a round
 	stderr  io.Writer
+	verbose bool
 	profile string
 	closed  *bench.Caller
 	next    atomic.Int64 // makes request ids of the closed loop
@@ -165,10 +166,29 @@ func (m *measurement) open(ctx context.Context, what string, a workload.Arrivals
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if m.verbose {
+		m.tell(what, r)
+	}
 	if why := choked(r); why != "" {
 		m.result.Bottlenecks = append(m.result.Bottlenecks, what+": "+why)
 	}
 	return r, nil
+}
+
+// tell prints the course of a run.
+func (m *measurement) tell(what string, r *load.Result) {
+	fmt.Fprintf(m.stderr, "%s: answers from %.1f ms to %.1f ms, codes %v; the server used %.2f processors\n", what,
+		float64(r.Operations[0].Latency.P50)/1e6, float64(r.Operations[0].Latency.P99)/1e6, r.Operations[0].Codes, r.Server.CPU)
+	for i := range r.Seconds {
+		s := &r.Seconds[i]
+		fmt.Fprintf(m.stderr, "%4.0f: sent %d, answered %d, refused %d, timed out %d, p50 %.1f ms, p99 %.1f ms, on their way %d, processors %.2f and %.2f, heap %d MiB\n",
+			s.At, s.Intended, s.Answered, s.Refused, s.TimedOut, float64(s.P50)/1e6, float64(s.P99)/1e6, s.InFlight, s.GeneratorCPU, s.ServerCPU, s.Heap>>20)
+	}
+	for name, end := range r.Server.End {
+		if n := end - r.Server.Start[name]; strings.HasPrefix(name, "allot_limit_") && n != 0 {
+			fmt.Fprintf(m.stderr, "  %s %+g to %g\n", name, n, end)
+		}
+	}
 }
 
 // choked says why the generator was the bottleneck, or nothing.
