@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
@@ -162,7 +161,7 @@ func (l *limiter) hint(pressure float64) {
 	for v := tooBusy; v < verdicts; v++ {
 		for i := range h.refusals[v] {
 			r := refusef(codes.ResourceExhausted, ReasonTooManyCalls, "%s", refusedFor[v])
-			r.retry = base/2 + rand.N(base) //nolint:gosec // nobody gains by guessing it
+			r.retry = base/2 + base*time.Duration(2*i+1)/time.Duration(2*len(h.refusals[v])) // spread evenly
 			h.refusals[v][i] = r.status()
 		}
 	}
@@ -277,7 +276,6 @@ func (l *limiter) startLocked(now int64, c *job) error {
 
 func (l *limiter) leave(c *job) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	now := int64(0)
 	if c.began != 0 || l.o.readied+l.o.waiting > 0 { // to look at the time costs as much as all the rest
 		now = l.now()
@@ -286,6 +284,7 @@ func (l *limiter) leave(c *job) {
 	if l.o.waiting > 0 {
 		l.o.grant(now)
 	}
+	l.mu.Unlock()
 }
 
 // callKey is the key under which contexts have their call.
@@ -396,6 +395,9 @@ func (l *limiter) admit(c *job) error {
 	switch v := l.o.arrive(now, c); v {
 	case goesOn:
 		l.o.begin(c)
+		if !l.o.looks() {
+			now = 0
+		}
 		return l.startLocked(now, c)
 	case waits:
 		c.turn, c.since = make(chan error, 1), now
@@ -444,8 +446,8 @@ func (l *limiter) forget(c *client) {
 }
 
 // arriving is told of every call of the first port, by the goroutine that reads its connection, before there is a goroutine for the call
-// and before any of its message is read: a refusal here takes about half of what it takes in the handler, see BenchmarkRefusal. The details of the status
-// reach the caller from here as well (grpc-go 1.85, writeEarlyAbort). It must not wait.
+// and before any of its message is read: a refusal here takes 12 µs of both sides together and 15 µs in the handler, see BenchmarkRefusal. The details of
+// the status reach the caller from here as well (grpc-go 1.85, writeEarlyAbort). It must not wait.
 func (s *Server) arriving(ctx context.Context, info *tap.Info) (context.Context, error) {
 	k, limited := classOf[info.FullMethodName]
 	if !limited && info.FullMethodName != allotv1.AllocationService_AllocateStream_FullMethodName {

@@ -30,7 +30,7 @@ type raw struct {
 	next uint32
 }
 
-func rawTo(t *testing.T, address string) *raw {
+func rawTo(t testing.TB, address string) *raw {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -121,7 +121,8 @@ func TestPingFloodsEndTheConnection(t *testing.T) {
 			s.answers(t)
 			r := rawTo(t, s.ports()[port])
 			go func() {
-				for r.WritePing(false, [8]byte{}) == nil { //nolint:revive // until it is closed
+				for r.WritePing(false, [8]byte{}) == nil { // until it is closed
+					continue
 				}
 			}()
 			r.closed(t)

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/proto"
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 )
@@ -474,5 +478,65 @@ func TestDecidersOf(t *testing.T) {
 	defer s.Close()
 	if got := s.limits.o.deciders; got != decidersOf(runtime.GOMAXPROCS(0)) {
 		t.Errorf("%d", got)
+	}
+}
+
+// BenchmarkRefusal measures a whole refusal over the wire, by a caller that does next to nothing itself: where calls arrive, before there is
+// a goroutine for one and before its message is read, and in the handler, before the message is decoded.
+func BenchmarkRefusal(b *testing.B) {
+	request, err := proto.Marshal(allocate("request-00000001", order("10001", "mug", 2, "lamp", 1)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	message := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(request))), request...)
+	for _, where := range []string{"where calls arrive", "in the handler"} {
+		b.Run(where, func(b *testing.B) {
+			runtime.GC()
+			s := serve(b, func(c *Config) {
+				if where == "in the handler" {
+					c.MaxInFlight = 1
+				} else {
+					c.MemoryLimit = 1
+				}
+			})
+			s.observe(1 << 20)
+			if where == "in the handler" {
+				s.gate.inFlight.Add(1)
+				defer s.gate.inFlight.Add(-1)
+			}
+			r := rawTo(b, s.rpc)
+			out := bufio.NewWriterSize(r.Conn, 1<<20)
+			r.Framer = http2.NewFramer(out, bufio.NewReaderSize(r.Conn, 1<<20))
+			const together = 50
+			for left := b.N; left > 0; {
+				n := min(left, together)
+				left -= n
+				for range n {
+					id, err := r.open()
+					if err == nil {
+						err = r.WriteData(id, true, message)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := out.Flush(); err != nil {
+					b.Fatal(err)
+				}
+				for n > 0 {
+					frame, err := r.ReadFrame()
+					if err != nil {
+						b.Fatal(err)
+					}
+					if h, ok := frame.(*http2.HeadersFrame); ok && h.StreamEnded() {
+						n--
+					}
+				}
+			}
+			b.StopTimer()
+			if got := s.Limits(); where == "where calls arrive" && got.Heap < int64(b.N) {
+				b.Errorf("%d of %d are refused: %+v", got.Heap, b.N, got)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,12 +10,10 @@ import (
 )
 
 func init() {
-	for field, flag := range map[string]string{
+	maps.Copy(flagOf, map[string]string{
 		"QueueTarget": "--queue-target", "UnreadyAfter": "--unready-after", "MemoryLimit": "--memory-limit", "MaxConnections": "--max-connections",
 		"MaxConnectionsPerAddress": "--max-connections-per-address", "MaxResets": "--max-resets", "ExpelFor": "--expel-for",
-	} {
-		flagOf[field] = flag
-	}
+	})
 }
 
 // addLimits adds the flags about overload and hostile callers.
