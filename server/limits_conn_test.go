@@ -51,13 +51,13 @@ func rawTo(t testing.TB, address string) *raw {
 }
 
 // open writes the headers of a call and returns its stream.
-func (r *raw) open(more ...string) (uint32, error) {
+func (r *raw) open() (uint32, error) {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
-	all := append([]string{
+	all := []string{
 		":method", "POST", ":scheme", "http", ":path", allotv1.AllocationService_Allocate_FullMethodName, ":authority", "x",
 		"content-type", "application/grpc", "te", "trailers",
-	}, more...)
+	}
 	for i := 0; i < len(all); i += 2 {
 		if err := e.WriteField(hpack.HeaderField{Name: all[i], Value: all[i+1]}); err != nil {
 			return 0, err
