@@ -107,7 +107,7 @@ bench-service: ## Measure calls and streams of orders beside empty echoes, each 
 .PHONY: bench-overload
 bench-overload: ## Measure what is left of the service beyond its rate, and beside hostile clients; some minutes
 	$(say) 'measuring the service under overload; bench/README.md says what and how'
-	@go run ./bench/overload
+	@go run ./bench/overload --check
 
 .PHONY: bench-peers
 bench-peers: ## Measure Allot beside HiGHS, CBC, PostgreSQL, an echo and raw appends on the same orders; some ten minutes

@@ -175,8 +175,8 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			case !errors.Is(err, ledger.ErrConflict):
 				return answer{}, err
 			}
-		} else if h, ok, err := s.ledger.Answered(c.Request); ok || err != nil {
-			// Asking also waits until the ledger is done with what has moved the stock: looking again before that is in vain.
+		} else if h, ok, err := s.answeredBefore(place, c.Request); ok || err != nil {
+			// Asking also waited until the ledger is done with what has moved the stock: looking again before that is in vain.
 			if err == nil {
 				became = metrics.Repeated
 			}
@@ -186,13 +186,21 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			return answer{}, context.Cause(ctx)
 		}
 		d.record.Again()
-		if err := place.decides(); err != nil {
+		if err := place.come(true); err != nil {
 			return answer{}, err
 		}
 		d.look(n, s.ledger, now)
 	}
 	became = metrics.Contended
 	return s.answered(c.Request, contendedAfter(s.cfg.MaxAttempts), &became)
+}
+
+// answeredBefore asks the ledger what a request was answered, which may have to wait for the journal.
+func (s *Server) answeredBefore(place pass, r ledger.Request) (ledger.Hold, bool, error) {
+	if s.cfg.Store != nil {
+		place.waits()
+	}
+	return s.ledger.Answered(r)
 }
 
 // decide decides the order on a desk within a time budget, if not 0. Time chooses how good the plan is, and never whether there is

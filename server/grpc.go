@@ -65,7 +65,7 @@ func (s *Server) guarded(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 		if name == allotv1.AllocationService_Allocate_FullMethodName {
 			m.Handler = s.guard(name, allocateOnWire)
 		} else {
-			m.Handler = s.guard(name, unmarked(m.Handler))
+			m.Handler = s.guard(name, unmarked(m.Handler, deciding[name]))
 		}
 	}
 	out.Streams = slices.Clone(desc.Streams)
@@ -108,14 +108,14 @@ func (s *Server) guard(name string, handle method) method {
 	}
 }
 
-// unmarked returns a handler that refuses messages which the codec has marked.
-func unmarked(handle method) method {
+// unmarked returns a handler that refuses messages which the codec has marked, and waits for its turn where it decides.
+func unmarked(handle method, decides bool) method {
 	return func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		return handle(srv, ctx, func(m any) error {
 			if err := decode(m); err != nil {
 				return err
 			}
-			if err := passOf(ctx).decides(); err != nil {
+			if err := passOf(ctx).come(decides); err != nil {
 				return err
 			}
 			return marked(m.(proto.Message))
@@ -136,7 +136,7 @@ func allocateOnWire(srv any, ctx context.Context, decode func(any) error, _ grpc
 	if err := decode(&raw); err != nil {
 		return nil, err
 	}
-	if err := passOf(ctx).decides(); err != nil {
+	if err := passOf(ctx).come(true); err != nil {
 		return nil, err
 	}
 	a, ok, err := s.allocatePlain(ctx, raw.wire)

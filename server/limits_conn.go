@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,18 +20,43 @@ type doors struct {
 	abusive    atomic.Int64
 	unaccepted atomic.Int64
 	resets     atomic.Int64
+	sleep      func(time.Duration) // time.Sleep, but for tests
+	perReset   time.Duration       // at the speed to which resets are paced
 
 	mu       sync.Mutex
 	open     int
+	paced    time.Time                // when the resets of all connections that are to be paced are through
 	of       map[netip.Addr]int       // open connections by address
 	expelled map[netip.Addr]time.Time // until when addresses are not let in
+}
+
+// Resets are paced before they are too many: each costs the server some 8 µs, mostly to open the call.
+const (
+	freeResets   = 5               // a connection may send this part of MaxResets at once, and a second, at any speed
+	resetsPaced  = 10_000          // of all connections that send more, a second for each processor
+	longestPaced = 1 * time.Second // for which a connection is not read at most
+)
+
+// pace returns for how long a connection is not to be read since it sent so many resets more than it may at any speed. The time is shared by
+// all such connections, so that many of them cost no more than one.
+func (d *doors) pace(n int, now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.paced.Before(now) {
+		d.paced = now
+	}
+	d.paced = d.paced.Add(time.Duration(n) * d.perReset)
+	if longest := now.Add(longestPaced); d.paced.After(longest) {
+		d.paced = longest
+	}
+	return d.paced.Sub(now)
 }
 
 // maxExpelled bounds the addresses that are remembered.
 const maxExpelled = 4096
 
 func newDoors(l *limiter, cfg *Config) *doors {
-	return &doors{limiter: l, cfg: cfg, of: map[netip.Addr]int{}, expelled: map[netip.Addr]time.Time{}}
+	return &doors{limiter: l, cfg: cfg, sleep: time.Sleep, perReset: time.Second / time.Duration(resetsPaced*runtime.GOMAXPROCS(0)), of: map[netip.Addr]int{}, expelled: map[netip.Addr]time.Time{}}
 }
 
 func (d *doors) count() int {
@@ -126,6 +152,8 @@ func (d *doors) admitted(c net.Conn, from netip.Addr, write time.Duration) *door
 	out := &doorConn{Conn: c, doors: d, addr: &clientAddr{c.RemoteAddr(), of}, from: from, write: write}
 	out.frames.resets = bucket{most: float64(d.cfg.MaxResets) * resetBurst, rate: float64(d.cfg.MaxResets)}
 	out.frames.controls = bucket{most: controlBurst, rate: controlRate}
+	free := float64(d.cfg.MaxResets) / freeResets
+	out.frames.free = bucket{left: free, most: free, rate: free}
 	out.frames.resets.left, out.frames.controls.left = out.frames.resets.most, out.frames.controls.most
 	return out
 }
@@ -172,12 +200,17 @@ func (c *doorConn) Read(p []byte) (int, error) {
 		return n, err
 	}
 	resets, now := c.frames.reset, time.Now()
-	if !c.frames.settle(now) {
+	excess, ok := c.frames.settle(now)
+	if !ok {
 		c.doors.expel(c.from, now)
+		c.doors.limiter.forget(c.addr.client)
 		_ = c.Close() // what is still to be written nobody deserves
 		return 0, errAbuse
 	}
 	c.doors.resets.Add(int64(resets))
+	if excess > 0 {
+		c.doors.sleep(c.doors.pace(excess, now))
+	}
 	return n, err
 }
 
@@ -242,6 +275,7 @@ type frames struct {
 	opened, reset, control int // since settle
 	at                     time.Time
 	resets, controls       bucket
+	free                   bucket // of resets
 }
 
 // see counts the frames in a piece of what was read, and tells whether there are resets or control frames to settle.
@@ -286,14 +320,18 @@ func (f *frames) count(kind, flags byte) {
 	}
 }
 
-// settle takes what was counted from what is allowed, and tells whether it was.
-func (f *frames) settle(now time.Time) bool {
+// settle takes what was counted from what is allowed, and tells whether it was, and how many resets are to be paced.
+func (f *frames) settle(now time.Time) (paced int, ok bool) {
 	passed := time.Duration(0)
 	if !f.at.IsZero() {
 		passed = now.Sub(f.at)
 	}
-	ok := f.resets.take(f.reset, passed, 0)
+	ok = f.resets.take(f.reset, passed, 0)
+	if !f.free.take(f.reset, passed, 0) {
+		paced = int(-f.free.left)
+		f.free.left = 0
+	}
 	ok = f.controls.take(f.control, passed, float64(controlPer*f.opened)) && ok
 	f.at, f.opened, f.reset, f.control = now, 0, 0, 0
-	return ok
+	return paced, ok
 }

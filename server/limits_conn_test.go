@@ -30,7 +30,7 @@ type raw struct {
 	next uint32
 }
 
-func rawTo(t *testing.T, address string) *raw {
+func rawTo(t testing.TB, address string) *raw {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -51,13 +51,13 @@ func rawTo(t *testing.T, address string) *raw {
 }
 
 // open writes the headers of a call and returns its stream.
-func (r *raw) open(more ...string) (uint32, error) {
+func (r *raw) open() (uint32, error) {
 	var block bytes.Buffer
 	e := hpack.NewEncoder(&block)
-	all := append([]string{
+	all := []string{
 		":method", "POST", ":scheme", "http", ":path", allotv1.AllocationService_Allocate_FullMethodName, ":authority", "x",
 		"content-type", "application/grpc", "te", "trailers",
-	}, more...)
+	}
 	for i := 0; i < len(all); i += 2 {
 		if err := e.WriteField(hpack.HeaderField{Name: all[i], Value: all[i+1]}); err != nil {
 			return 0, err
@@ -121,8 +121,8 @@ func TestPingFloodsEndTheConnection(t *testing.T) {
 			s.answers(t)
 			r := rawTo(t, s.ports()[port])
 			go func() {
-				for r.WritePing(false, [8]byte{}) == nil {
-					// until it is closed
+				for r.WritePing(false, [8]byte{}) == nil { // until it is closed
+					continue
 				}
 			}()
 			r.closed(t)

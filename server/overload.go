@@ -64,11 +64,10 @@ type overload struct {
 	running int              // calls that decide
 	service float64          // nanoseconds that a decision takes, smoothed
 
-	began   int64   // of the window
-	least   int64   // wait in the window
-	begun   int     // calls in the window
-	reached bool    // the limit, in the window
-	rate    float64 // calls begun a nanosecond, of the last window in which all were busy
+	began   int64 // of the window
+	least   int64 // wait in the window
+	begun   int   // calls in the window
+	reached bool  // the limit, in the window
 
 	offered, refused [classes]int // in the window
 	pressure         float64      // offered by accepted calls of the last window; at least 1
@@ -111,7 +110,9 @@ const (
 	limitGrowth      = 1.25
 	limitFall        = 0.5
 	halfTarget       = 2
+	mostTargets      = 4  // that the decisions of all calls inside may take
 	smoothing        = 16 // decisions over which service is smoothed
+	lookedAt         = 8  // calls begun in a window whose times are all looked at, and of how many later ones one is
 	pressureCeiling  = 100
 	lateMargin       = 1.25 // by which the expected wait may turn out longer
 	nobodyRefusedYet = -1
@@ -119,7 +120,7 @@ const (
 
 func newOverload(c overloadConfig) *overload {
 	o := &overload{overloadConfig: c, limit: math.Max(float64(c.floor), math.Min(float64(c.most), overloadStart)), least: math.MaxInt64, pressure: 1,
-		clients: map[string]*client{}, badSince: nobodyRefusedYet}
+		clients: map[string]*client{}, badSince: nobodyRefusedYet, window: 1}
 	o.others.seen = nobodyRefusedYet
 	return o
 }
@@ -269,7 +270,7 @@ func (o *overload) arrive(now int64, c *job) verdict {
 		o.queues[c.class].push(c)
 		o.waiting++
 		o.reached = true
-	case tooBusy, tooLate:
+	case tooBusy:
 		o.refused[c.class]++
 		o.reached = true
 	default:
@@ -296,7 +297,7 @@ func (o *overload) judge(now int64, c *job) verdict {
 	for k := range c.class + 1 {
 		ahead += o.queues[k].n
 	}
-	if c.deadline != 0 && o.rate > 0 && float64(c.deadline-now) < lateMargin*float64(o.inside+ahead+1)/o.rate {
+	if c.deadline != 0 && float64(c.deadline-now) < lateMargin*o.takes(o.inside+ahead+1) {
 		return tooLate
 	}
 	if ahead == 0 && o.inside < o.room(c.class) {
@@ -306,6 +307,11 @@ func (o *overload) judge(now int64, c *job) verdict {
 		return waits
 	}
 	return tooBusy
+}
+
+// takes returns how long so many decisions take, in nanoseconds.
+func (o *overload) takes(calls int) float64 {
+	return float64(calls) * o.service / float64(max(1, o.deciders))
 }
 
 // giveWay refuses the newest waiting call of the lowest class below k, and tells whether there was one.
@@ -328,7 +334,7 @@ func (o *overload) begin(c *job) {
 	}
 	c.unlink()
 	c.state = callWorking
-	if c.class == classSettle || c.class == classBulk { // these do not come to start: see pass.decides
+	if c.class == classSettle || c.class == classBulk { // these do not come to start: see pass.come
 		o.out(c)
 		return
 	}
@@ -369,16 +375,22 @@ func (o *overload) ahead(k class) int {
 	return n
 }
 
+// decide lets a call decide. Where time is not looked at, now is 0.
 func (o *overload) decide(now int64, c *job) {
 	o.running++
 	c.decides, c.began = true, now
 	o.begun++
-	o.least = min(o.least, now-c.at)
+	if now != 0 {
+		o.least = min(o.least, now-c.at)
+	}
 }
+
+// looks tells whether to look at the time of a call that is to start: of the first ones in a window, and then of some.
+func (o *overload) looks() bool { return o.readied > 0 || o.begun < lookedAt || o.begun%lookedAt == 0 }
 
 // behind tells that so many calls wait to decide that those who read and refuse others should come first.
 func (o *overload) behind() bool {
-	return o.deciders > 0 && float64(o.fresh.n+o.readied)*o.service > float64(o.target)/halfTarget*float64(o.deciders)
+	return o.deciders > 0 && o.takes(o.fresh.n+o.readied) > float64(o.target)/halfTarget
 }
 
 // stop takes a call from those that decide, and lets the next one do so.
@@ -387,8 +399,10 @@ func (o *overload) stop(now int64, c *job) {
 		return
 	}
 	o.running--
-	o.service += (float64(now-c.began) - o.service) / smoothing
-	c.decides = false
+	if c.began != 0 {
+		o.service += (float64(now-c.began) - o.service) / smoothing
+	}
+	c.decides, c.began = false, 0
 	for k := 0; o.readied > 0 && k < len(o.ready); k++ {
 		if next := o.ready[k].first; next != nil {
 			next.unlink()
@@ -462,14 +476,15 @@ func (o *overload) tick(now int64) {
 	if now-o.began < o.every {
 		return
 	}
-	if o.begun > 0 && o.reached && now-o.began < 2*o.every { // else it was idle for a part
-		o.rate = float64(o.begun) / float64(now-o.began)
-	}
 	switch {
 	case o.begun >= fewestBegun && o.least > o.target && o.least < math.MaxInt64:
 		o.limit = math.Max(float64(o.floor), o.limit*math.Max(limitFall, float64(o.target)/float64(o.least)))
 	case o.begun > 0 && o.reached && o.least < o.target/halfTarget:
 		o.limit = math.Min(float64(o.most), o.limit*limitGrowth)
+	}
+	// However the last minutes were, a burst must not find more room than takes a few targets to decide.
+	if most, all := mostTargets*float64(o.target), o.takes(int(o.limit)); all > most {
+		o.limit = math.Max(float64(o.floor), o.limit*most/all)
 	}
 	o.judgeHealth(now)
 	offered, refused := 0, 0
@@ -502,6 +517,14 @@ func (o *overload) judgeHealth(now int64) {
 	}
 	if now-o.goodSince >= o.patience {
 		o.unready = false
+	}
+}
+
+// expelled takes a client from the active ones until it calls again.
+func (o *overload) expelled(c *client) {
+	if c.seen >= o.window-1 && c.seen != nobodyRefusedYet {
+		o.active--
+		c.seen = nobodyRefusedYet
 	}
 }
 

@@ -153,14 +153,20 @@ func TestOverloadKeepsGoodput(t *testing.T) {
 	for _, tt := range []struct{ offered, least float64 }{{1, 0.99}, {1.5, 0.9}, {2, 0.85}, {4, 0.6}} {
 		t.Run(fmt.Sprint(tt.offered), func(t *testing.T) {
 			m := newModel()
-			got := m.run(t, allocates(tt.offered*capacity, 0, 4*second))[0]
-			goodput := float64(got.inTime) / 4 / capacity
-			t.Logf("goodput %.3f of the capacity, %+v, limit %.0f", goodput, got, m.o.limit)
+			first := m.run(t, allocates(tt.offered*capacity, 0, second))[0]
+			got := m.run(t, allocates(tt.offered*capacity, second, 4*second))[0]
+			goodput := float64(first.inTime+got.inTime) / 4 / capacity
+			t.Logf("goodput %.3f of the capacity, %+v in the first second and then %+v, limit %.0f", goodput, first, got, m.o.limit)
 			if goodput < tt.least {
 				t.Errorf("goodput %.3f of the capacity, want %.2f", goodput, tt.least)
 			}
-			if got.late*10 > got.inTime { // those of the first tenths of a second, until the limit is found
-				t.Errorf("%d of %d answers come too late", got.late, got.late+got.inTime)
+			// What is let in before the limit is found may be too late, where refusals take a part of the processor, but it is no more
+			// than is decided in 200 ms. Afterwards nothing is.
+			if most := capacity / 5; first.late > most {
+				t.Errorf("%d answers come too late in the first second, want %d at most", first.late, most)
+			}
+			if got.late > 0 {
+				t.Errorf("%d of %d answers come too late when the limit is found", got.late, got.late+got.inTime)
 			}
 			// Control: without a limit nearly every answer is late.
 			free := newModel()

@@ -195,7 +195,7 @@ func (s *Server) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 			s.limits.dropped.Add(1)
 			return nil, context.Cause(ctx)
 		}
-		if err := passOf(ctx).decides(); err != nil {
+		if err := passOf(ctx).come(deciding[name]); err != nil {
 			return nil, err
 		}
 		if m, ok := request.Any().(proto.Message); ok {

@@ -3,8 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -12,6 +16,35 @@ import (
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 )
+
+// startAttack starts hostile clients in a process of their own, on the processors of the generator, so that both are scheduled by the system.
+func startAttack(ctx context.Context, address string) (stop func() error, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, program, "-attack", address)
+	c.Env, c.Stderr = append(os.Environ(), "GOMAXPROCS=1"), os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("starting the hostile clients: %w", err)
+	}
+	return func() error { return errors.Join(in.Close(), c.Wait()) }, nil
+}
+
+// attackUntilEOF attacks until there is no more to read, as when the process that started it is gone.
+func attackUntilEOF(ctx context.Context, address string, in io.Reader) error {
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // however it ends
+		stop()
+	}()
+	attack(ctx, address)
+	return nil
+}
 
 // attack opens calls and resets them at once, as fast as the server takes them, until the context ends. When a connection is closed the
 // next comes from another address, as those of many attackers do, since the server keeps out the address of one that it expelled. Only

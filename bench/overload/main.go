@@ -49,10 +49,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	resets := flags.Int("resets", fullResets, "calls that hostile clients open and reset, in all rounds together")
 	short := flags.Bool("short", false, fmt.Sprintf("one round of %v and %d resets, which takes less than a minute", shortSlice, shortResets))
 	profile := flags.String("profile", "", "write a CPU profile of the server under twice its rate to this file, of the last round")
+	verbose := flags.Bool("v", false, "print each second of each window")
+	hostile := flags.String("attack", "", "be the hostile clients of this server until standard input ends; the command starts itself so")
 	asJSON := flags.Bool("json", false, "print JSON")
 	check := flags.Bool("check", false, "fail when a promise is missed, or the generator was the bottleneck")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *hostile != "" {
+		return attackUntilEOF(ctx, *hostile, os.Stdin)
 	}
 	if *short {
 		*count, *slice, *resets = 1, shortSlice, shortResets
@@ -73,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 			return fmt.Errorf("building the server: %w", err)
 		}
 	}
-	m := &measurement{slice: *slice, resets: float64(*resets) / float64(*count), stderr: stderr, profile: *profile,
+	m := &measurement{slice: *slice, resets: float64(*resets) / float64(*count), stderr: stderr, verbose: *verbose, profile: *profile,
 		result: &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Rounds: *count}}
 	if err := m.start(ctx, *program, filepath.Join(dir, "network")); err != nil {
 		return err

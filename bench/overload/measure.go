@@ -63,6 +63,7 @@ type measurement struct {
 	slice   time.Duration
 	resets  float64 // a round
 	stderr  io.Writer
+	verbose bool
 	profile string
 	closed  *bench.Caller
 	next    atomic.Int64 // makes request ids of the closed loop
@@ -129,7 +130,7 @@ func (m *measurement) scrape(ctx context.Context) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was read
 	out := map[string]float64{}
 	for lines := bufio.NewScanner(r); ; {
 		if !lines.Scan() {
@@ -165,10 +166,31 @@ func (m *measurement) open(ctx context.Context, what string, a workload.Arrivals
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if m.verbose {
+		m.tell(what, r)
+	}
 	if why := choked(r); why != "" {
 		m.result.Bottlenecks = append(m.result.Bottlenecks, what+": "+why)
 	}
 	return r, nil
+}
+
+// tell prints the course of a run.
+func (m *measurement) tell(what string, r *load.Result) {
+	fmt.Fprintf(m.stderr, "%s: answers from %.1f ms to %.1f ms, codes %v; the server used %.2f processors\n", what,
+		float64(r.Operations[0].Latency.P50)/1e6, float64(r.Operations[0].Latency.P99)/1e6, r.Operations[0].Codes, r.Server.CPU)
+	fmt.Fprintf(m.stderr, "  from when they were sent %.1f ms to %.1f ms, handed out late %.2f %%, the worst %v\n",
+		float64(r.Operations[0].Service.P50)/1e6, float64(r.Operations[0].Service.P99)/1e6, 100*r.Generator.Late, r.Generator.WorstLate)
+	for i := range r.Seconds {
+		s := &r.Seconds[i]
+		fmt.Fprintf(m.stderr, "%4.0f: sent %d, answered %d, refused %d, timed out %d, p50 %.1f ms, p99 %.1f ms, on their way %d, processors %.2f and %.2f, heap %d MiB\n",
+			s.At, s.Intended, s.Answered, s.Refused, s.TimedOut, float64(s.P50)/1e6, float64(s.P99)/1e6, s.InFlight, s.GeneratorCPU, s.ServerCPU, s.Heap>>20)
+	}
+	for name, end := range r.Server.End {
+		if n := end - r.Server.Start[name]; strings.HasPrefix(name, "allot_limit_") && n != 0 {
+			fmt.Fprintf(m.stderr, "  %s %+g to %g\n", name, n, end)
+		}
+	}
 }
 
 // choked says why the generator was the bottleneck, or nothing.
@@ -267,7 +289,7 @@ func (m *measurement) takeProfile(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was read
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -316,9 +338,10 @@ func (m *measurement) hostile(ctx context.Context, peak float64) error {
 	if err != nil {
 		return err
 	}
-	attacking, stop := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() { attack(attacking, m.own.Address); close(ended) }()
+	stop, err := startAttack(ctx, m.own.Address)
+	if err != nil {
+		return err
+	}
 	answered, runs, done := 0.0, 0.0, 0.0
 	for ; err == nil && done < m.resets && runs < mostSlices; runs++ {
 		var beside *load.Result
@@ -329,9 +352,7 @@ func (m *measurement) hostile(ctx context.Context, peak float64) error {
 			done = now[resetsMetric] - before[resetsMetric]
 		}
 	}
-	stop()
-	<-ended
-	if err != nil {
+	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
 	r := m.result
