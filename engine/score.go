@@ -121,7 +121,7 @@ func (sc *Scratch) weigh(c *content) {
 		}
 	}
 	if least != math.MaxInt64 {
-		c.tier, c.cartons = tierOf(least), cartons
+		c.tier, c.cartons = sc.e.tierOf(least), cartons
 	}
 }
 
