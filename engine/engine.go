@@ -46,20 +46,22 @@ type Engine struct {
 	limitService []int32 // by limit: one of its services
 	looser       []int32 // by limit: one that takes all that it does and is under no other such; -1 where there is none
 	anyLimited   bool
-	shapes       map[*ratecards.Card]*shape
-	dimensional  []*ratecards.Card // one of each set of dimensional-weight rules that cards have
-	carbon       bool              // a gram of CO2e costs something
-	ship         uint64            // services of kind Ship
-	collect      uint64
-	residential  uint64 // services for residences
-	commercial   uint64
-	zoneFloors   []units.Money       // by weight tier, service and zone
-	zoneCount    int                 // zones of a service in zoneFloors
-	floorUnit    uint8               // of lane rows: see floor
-	tierFrom     [tiers]units.Weight // by weight tier: its floors hold for parcels of this weight and more
-	terms        *terms
-	forHomes     []lanes.Mask // by service: attributes that hold for residences only
-	forBusiness  []lanes.Mask
+
+	limitedServices uint64 // those with a daily capacity
+	shapes          map[*ratecards.Card]*shape
+	dimensional     []*ratecards.Card // one of each set of dimensional-weight rules that cards have
+	carbon          bool              // a gram of CO2e costs something
+	ship            uint64            // services of kind Ship
+	collect         uint64
+	residential     uint64 // services for residences
+	commercial      uint64
+	zoneFloors      []units.Money       // by weight tier, service and zone
+	zoneCount       int                 // zones of a service in zoneFloors
+	floorUnit       uint8               // of lane rows: see floor
+	tierFrom        [tiers]units.Weight // by weight tier: its floors hold for parcels of this weight and more
+	terms           *terms
+	forHomes        []lanes.Mask // by service: attributes that hold for residences only
+	forBusiness     []lanes.Mask
 }
 
 // A site is what scoring reads of a warehouse, together in one cache line.
@@ -114,6 +116,9 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 	for i := range snap.Services {
 		svc := &snap.Services[i]
 		bit := uint64(1) << i
+		if svc.DailyCapacity >= 0 {
+			e.limitedServices |= bit
+		}
 		switch svc.Kind {
 		case network.Ship:
 			e.ship |= bit
