@@ -294,7 +294,7 @@ func (sc *Scratch) severalParcels() {
 
 // aloneFloor returns what a parcel of at least a weight costs at least by a way, whatever its sides.
 func (sc *Scratch) aloneFloor(w *way, weight units.Weight) units.Money {
-	tier := tierOf(weight)
+	tier := sc.e.tierOf(weight)
 	floor := min(sc.e.zoneFloor(w.service, w.zone, tier), sc.e.zoneFloor(w.service, w.light, tier))
 	return min(floor+sc.row.extra[w.service], unreachable)
 }

@@ -46,19 +46,22 @@ type Engine struct {
 	limitService []int32 // by limit: one of its services
 	looser       []int32 // by limit: one that takes all that it does and is under no other such; -1 where there is none
 	anyLimited   bool
-	shapes       map[*ratecards.Card]*shape
-	dimensional  []*ratecards.Card // one of each set of dimensional-weight rules that cards have
-	carbon       bool              // a gram of CO2e costs something
-	ship         uint64            // services of kind Ship
-	collect      uint64
-	residential  uint64 // services for residences
-	commercial   uint64
-	zoneFloors   []units.Money // by weight tier, service and zone
-	zoneCount    int           // zones of a service in zoneFloors
-	floorUnit    uint8         // of lane rows: see floor
-	terms        *terms
-	forHomes     []lanes.Mask // by service: attributes that hold for residences only
-	forBusiness  []lanes.Mask
+
+	limitedServices uint64 // those with a daily capacity
+	shapes          map[*ratecards.Card]*shape
+	dimensional     []*ratecards.Card // one of each set of dimensional-weight rules that cards have
+	carbon          bool              // a gram of CO2e costs something
+	ship            uint64            // services of kind Ship
+	collect         uint64
+	residential     uint64 // services for residences
+	commercial      uint64
+	zoneFloors      []units.Money       // by weight tier, service and zone
+	zoneCount       int                 // zones of a service in zoneFloors
+	floorUnit       uint8               // of lane rows: see floor
+	tierFrom        [tiers]units.Weight // by weight tier: its floors hold for parcels of this weight and more
+	terms           *terms
+	forHomes        []lanes.Mask // by service: attributes that hold for residences only
+	forBusiness     []lanes.Mask
 }
 
 // A site is what scoring reads of a warehouse, together in one cache line.
@@ -113,6 +116,9 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 	for i := range snap.Services {
 		svc := &snap.Services[i]
 		bit := uint64(1) << i
+		if svc.DailyCapacity >= 0 {
+			e.limitedServices |= bit
+		}
 		switch svc.Kind {
 		case network.Ship:
 			e.ship |= bit
@@ -287,9 +293,39 @@ func (e *Engine) makeZoneFloors() {
 			}
 		}
 	}
+	for t, weight := range tierWeights {
+		e.tierFrom[t] = weight
+		if t == 0 {
+			continue
+		}
+		for _, step := range []units.Weight{units.Pound, units.Ounce} {
+			if from := max(tierWeights[t-1], weight-step) + 1; e.sameFloors(t, from) {
+				e.tierFrom[t] = from
+				break
+			}
+		}
+	}
 	for highest>>e.floorUnit > units.Money(noFloor)*3/4 { // the rest is for what the area adds
 		e.floorUnit++
 	}
+}
+
+// sameFloors tells whether the floors of a tier hold for all parcels from a lighter weight on: most cards charge each begun pound
+// as a whole one, so that a parcel of a little over one costs no less than any of two.
+func (e *Engine) sameFloors(tier int, from units.Weight) bool {
+	services := e.snap.Services
+	for s := range services {
+		for z := range e.zoneCount {
+			floor, ok := services[s].Tariff.ZoneFloor(lanes.Zone(z), from)
+			if !ok {
+				floor = unreachable
+			}
+			if floor < e.zoneFloor(int32(s), lanes.Zone(z), tier) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // carbonCost prices the emissions of a content's way, by weight and great-circle distance.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/ratecards/lanes"
 	"github.com/allot-engine/allot/solver"
 	"github.com/allot-engine/allot/units"
 )
@@ -231,4 +232,20 @@ func (e *Engine) SeenPlaces() (n int) {
 		}
 	}
 	return n
+}
+
+// CompareTier returns the first floor of the tier of a weight that a parcel of that weight could cost less than, and how many
+// floors it compared. from tells whether the weight is below what the tier is named by.
+func (e *Engine) CompareTier(w units.Weight) (compared int, from bool, wrong string) {
+	t := e.tierOf(w)
+	for s := range e.snap.Services {
+		for z := range e.zoneCount {
+			floor, ok := e.snap.Services[s].Tariff.ZoneFloor(lanes.Zone(z), w)
+			if tier := e.zoneFloor(int32(s), lanes.Zone(z), t); ok && tier > floor {
+				return compared, false, fmt.Sprintf("%v: service %d, zone %d: the floor of tier %d is %v, a parcel may cost %v", w, s, z, t, tier, floor)
+			}
+			compared++
+		}
+	}
+	return compared, w < tierWeights[t], ""
 }

@@ -75,7 +75,7 @@ func (sc *Scratch) startParts() {
 			}
 			weights[take] = weights[others] + weight
 		}
-		p.tier = int32(tierOf(weights[take]))
+		p.tier = int32(sc.e.tierOf(weights[take]))
 		p.least = max(sc.lineFloors[item], sc.row.money(sc.row.floors[sc.speed*tiers+int(p.tier)])+sc.row.handling)
 		if others != 0 {
 			p.least = max(p.least, sc.parts[others].least)

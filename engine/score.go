@@ -107,6 +107,7 @@ func (sc *Scratch) partFreight(c *content, service int32, ship units.Date, l *la
 func (sc *Scratch) weigh(c *content) {
 	c.tier, c.cartons = 0, 0
 	least, cartons := units.Weight(math.MaxInt64), units.Money(math.MaxInt64)
+	var last *Parcel // whose weight is known
 	for class := range sc.e.limits {
 		pack := sc.packFor(c, sc.e.limitService[class])
 		if !pack.ok {
@@ -116,12 +117,16 @@ func (sc *Scratch) weigh(c *content) {
 			return
 		}
 		cartons = min(cartons, pack.boxes)
+		if parcel := &pack.parcels[0]; last != nil && *last == *parcel {
+			continue // mostly it is the same for all
+		}
+		last = &pack.parcels[0]
 		for _, card := range sc.e.dimensional {
 			least = min(least, card.LeastBillable(&pack.parcels[0].Parcel))
 		}
 	}
 	if least != math.MaxInt64 {
-		c.tier, c.cartons = tierOf(least), cartons
+		c.tier, c.cartons = sc.e.tierOf(least), cartons
 	}
 }
 
@@ -271,9 +276,16 @@ func (sc *Scratch) ownOffers(w int32) bool {
 // group is its own.
 func (sc *Scratch) roomForAll(w int32) bool {
 	ships := sc.shipsOf(sc.daysOf(sc.e.sites[w].profile))
-	for set := sc.row.views[sc.row.viewOf[w]].services & sc.services; set != 0; set &= set - 1 {
+	limited, last := sc.e.limitedServices, noShip
+	if sc.e.snap.Warehouses[w].DailyCapacity >= 0 {
+		limited = ^uint64(0)
+	}
+	for set := sc.row.views[sc.row.viewOf[w]].services & sc.services & limited; set != 0; set &= set - 1 {
 		s := int32(bits.TrailingZeros64(set))
-		if ships[s] != noShip && sc.capacityOf(w, s, ships[s]) != None {
+		if ships[s] == noShip || ships[s] == last && sc.e.limitedServices>>s&1 == 0 {
+			continue // the warehouse's own day has been looked at
+		}
+		if last = ships[s]; sc.capacityOf(w, s, last) != None {
 			return false
 		}
 	}

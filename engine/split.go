@@ -102,7 +102,7 @@ func (sc *Scratch) extremes() (heavy, light int) {
 		if whole {
 			w *= units.Weight(it.Quantity)
 		}
-		sc.lineTiers = append(sc.lineTiers, tierOf(w))
+		sc.lineTiers = append(sc.lineTiers, sc.e.tierOf(w))
 		switch {
 		case w > most:
 			if i > 0 {
@@ -116,7 +116,7 @@ func (sc *Scratch) extremes() (heavy, light int) {
 			least = min(least, w)
 		}
 	}
-	return tierOf(most), tierOf(least)
+	return sc.e.tierOf(most), sc.e.tierOf(least)
 }
 
 // searchSplit looks for a plan of several shipments, each for at most sc.limit, and puts it in the place of the best

@@ -175,6 +175,9 @@ func measureField(ctx context.Context, m *measurement, f *field) (err error) {
 			}
 		}
 		for r := range rivals {
+			if r > 0 {
+				m.result.compare(rivals[r].name, len(costs[r]))
+			}
 			for k, c := range costs[r] {
 				if c != costs[0][k] {
 					m.result.Differences = append(m.result.Differences, difference{f.name, f.orders[which[k]].ID, rivals[r].name, c, costs[0][k]})
@@ -197,17 +200,24 @@ const (
 	chosen      = ", services chosen before"
 )
 
-// solvers starts those that are there, each with both models.
+// A modelSet is the models of one kind of all orders.
+type modelSet struct {
+	name   string
+	models []*model
+}
+
+// solvers starts those that are there, each with both models, or, quick, with the one that lets it choose the services.
 func (m *measurement) solvers(ctx context.Context, all, easy []*model) (rivals []*rival, err error) {
+	sets := []modelSet{{chosen, easy}, {allServices, all}}
+	if m.quick {
+		sets = sets[1:]
+	}
 	start := func(name string, t *tool, err error, begin func(context.Context, *tool, []*model, string) (solver, string, error)) error {
 		if err != nil {
 			m.leaveOut(name, err.Error())
 			return nil
 		}
-		for i, set := range []struct {
-			name   string
-			models []*model
-		}{{chosen, easy}, {allServices, all}} {
+		for i, set := range sets {
 			dir, err := os.MkdirTemp(m.dir, "models-")
 			if err != nil {
 				return err

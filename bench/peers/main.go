@@ -3,7 +3,7 @@
 // beside PostgreSQL's, its calls beside an empty gRPC echo, and its journal beside raw appends with fdatasync. It prints what was
 // measured with its spread, and puts it in the place of the section of RESULTS.md that it wrote before.
 //
-//	go run ./bench/peers [--only decide,reserve,journal] [--orders 1000] [--rounds 11] [--json] [--check] [--results bench/RESULTS.md]
+//	go run ./bench/peers [--only decide,reserve,journal] [--orders 1000] [--rounds 11] [--quick] [--json] [--check] [--results bench/RESULTS.md]
 //
 // It fails where anybody finds another optimum than Allot on any order. Peers that are not installed are fetched into
 // .build/peers, and left out, which the output says, where that fails.
@@ -75,7 +75,14 @@ type result struct {
 	Peers       []version        `json:"peers"`
 	Tables      []*table         `json:"tables"`
 	Promises    []*bench.Promise `json:"promises"`
+	Compared    []*comparison    `json:"compared"`
 	Differences []difference     `json:"differences"`
+}
+
+// A comparison is on how many orders somebody's cost was compared with Allot's. Each order counts once for each model.
+type comparison struct {
+	Who    string `json:"who"`
+	Orders int    `json:"orders"`
 }
 
 // A measurement is how the parts are told what to do, and what they report to.
@@ -84,9 +91,11 @@ type measurement struct {
 	rounds   int
 	slice    time.Duration
 	orders   int
+	quick    bool              // one model of each order for the solvers, not two
 	world    enginetest.Config // of the decisions
 	network  string            // directory of a network with published tariffs
 	tools    *toolbox
+	began    time.Time
 	progress io.Writer
 	result   *result
 }
@@ -102,15 +111,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	for _, p := range parts {
 		names = append(names, p.name)
 	}
-	m := &measurement{world: usualWorld, progress: stderr, result: &result{
+	m := &measurement{world: usualWorld, began: time.Now(), progress: stderr, result: &result{
 		Machine: machine(), Load: load(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
-		Command: strings.Join(append([]string{"go run ./bench/peers"}, args...), " "), Differences: []difference{},
+		Command: strings.Join(append([]string{"go run ./bench/peers"}, args...), " "), Compared: []*comparison{}, Differences: []difference{},
 	}}
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	only := flags.String("only", strings.Join(names, ","), "the parts to measure")
 	flags.IntVar(&m.orders, "orders", 1_000, "orders that need a split; of the other two networks a fifth as many")
 	flags.IntVar(&m.rounds, "rounds", 11, "rounds; everything that is compared runs once in each, decisions on a share of the orders of its own")
+	flags.BoolVar(&m.quick, "quick", false, "give the solvers only the model in which they choose the services too, and measure in 5 rounds unless --rounds says otherwise; the orders are the same")
 	flags.DurationVar(&m.slice, "slice", 300*time.Millisecond, "how long each runs in a round, but solvers as long as they take")
 	flags.IntVar(&m.world.Warehouses, "warehouses", usualWorld.Warehouses, "warehouses of the network that is made for the decisions")
 	flags.IntVar(&m.world.Stocked, "stocked", usualWorld.Stocked, "percent of its pairs of SKU and warehouse with stock")
@@ -125,6 +135,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	check := flags.Bool("check", false, "fail when a promise is missed")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	given := false
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "rounds" })
+	if m.quick && !given {
+		m.rounds = 5
 	}
 	if m.rounds < 1 || m.slice <= 0 || m.orders < 1 || flags.NArg() > 0 {
 		return errors.New("give at least 1 round, a slice over 0, at least 1 order and no other arguments")
@@ -175,7 +190,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 
 // tellf tells how far it is.
 func (m *measurement) tellf(format string, args ...any) {
-	fmt.Fprintf(m.progress, format+"\n", args...)
+	fmt.Fprintf(m.progress, "%5.0f s  "+format+"\n", append([]any{time.Since(m.began).Seconds()}, args...)...)
 }
 
 // leaveOut notes, once, that a peer is not measured.
@@ -230,10 +245,34 @@ func (r *result) print(w io.Writer) error {
 			return err
 		}
 	}
+	fmt.Fprintln(w, "\n"+r.compared())
 	for _, d := range r.Differences {
 		fmt.Fprintf(w, "DIFFERENT: %s, order %s: %s says %d micros, Allot %d\n", d.Field, d.Order, d.Who, d.Cost, d.Allot)
 	}
 	return nil
+}
+
+// compared says whose costs were compared with Allot's.
+func (r *result) compared() string {
+	if len(r.Compared) == 0 {
+		return "No costs were compared."
+	}
+	var by []string
+	for _, c := range r.Compared {
+		by = append(by, fmt.Sprintf("%d of %s", c.Orders, c.Who))
+	}
+	return fmt.Sprintf("Costs that differ from Allot's: %d. Compared were %s.", len(r.Differences), strings.Join(by, ", "))
+}
+
+// compare counts orders whose costs were compared.
+func (r *result) compare(who string, orders int) {
+	for _, c := range r.Compared {
+		if c.Who == who {
+			c.Orders += orders
+			return
+		}
+	}
+	r.Compared = append(r.Compared, &comparison{who, orders})
 }
 
 func (v version) String() string {

@@ -35,6 +35,10 @@ func TestRun(t *testing.T) {
 	if len(res.Differences) > 0 {
 		t.Errorf("costs differ: %+v", res.Differences)
 	}
+	// 10 orders of the usual network, 2 where little is stocked; us-parcel has no naive version.
+	if len(res.Compared) != 1 || res.Compared[0].Who != naiveName || res.Compared[0].Orders != 12 {
+		t.Errorf("compared: %+v", res.Compared)
+	}
 	var names []string
 	for _, part := range res.Tables {
 		for _, f := range part.Rows {
@@ -62,7 +66,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# Results\n\n" + beginning, "## Peers", "Costs that differ from Allot's: 0.", "CBC: left out", end + "\n"} {
+	for _, want := range []string{"# Results\n\n" + beginning, "## Peers", "Costs that differ from Allot's: 0. Compared were 12 of the naive version.", "CBC: left out", end + "\n"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the section lacks %q:\n%s", want, text)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/allot-engine/allot/bench"
@@ -18,6 +19,9 @@ func sortCells[T any](of []T, key func(T) (string, string)) {
 		return cmp.Or(cmp.Compare(a1, b1), cmp.Compare(a2, b2))
 	})
 }
+
+// reserveRounds is how many rounds of reservations there are for one of decisions: calls that wait for a disk vary more.
+const reserveRounds = 3
 
 // measureReserve compares calls of Allocate with an empty echo and with reservations of the same orders in PostgreSQL.
 func measureReserve(ctx context.Context, m *measurement) (err error) {
@@ -45,15 +49,15 @@ func measureReserve(ctx context.Context, m *measurement) (err error) {
 			return p.reservers(s)
 		}
 	}
-	all, err := rounds.Service(ctx, m.dir, m.rounds, m.slice, also, m.tellf)
+	all, err := rounds.Service(ctx, m.dir, reserveRounds*m.rounds, m.slice, also, m.tellf)
 	if err != nil {
 		return err
 	}
 	part := &table{
 		Title: "Reservations, 64 callers",
-		Note: "Allot and the echo over gRPC on loopback; Allot also reads the order, decides it, and answers with the plan. PostgreSQL over a socket, one call of a " +
+		Note: fmt.Sprintf("%d rounds. ", reserveRounds*m.rounds) + "Allot and the echo over gRPC on loopback; Allot also reads the order, decides it, and answers with the plan. PostgreSQL over a socket, one call of a " +
 			"function: a conditional update of each line, and an insert, with fsync and synchronous_commit on; it is told what Allot's engine takes of the same orders. " +
-			"The hot SKU lies in half of the warehouses.",
+			"The hot SKU lies in half of the warehouses. A round runs each twice, in an order and back; of what is compared neighbours run in turn.",
 	}
 	for i := range all {
 		part.row(all[i].Name, "a second", all[i].Rate)
@@ -68,8 +72,13 @@ func measureReserve(ctx context.Context, m *measurement) (err error) {
 	}
 	m.atLeast("Allocate in memory / echo, 64 callers", 0.85, ratio("Allocate in memory / echo", rounds.Memory, rounds.Echo))
 	m.atLeast("durable Allocate / echo, 64 callers", 0.6, ratio("durable Allocate / echo", rounds.Durable, rounds.Echo))
+	cpu := func(name string, hot, uniform int) {
+		part.row(name, "times", bench.Ratios(all[hot].CPU, all[uniform].CPU))
+	}
 	m.atLeast("Allot: one hot SKU / uniform, durable, 2 lines", 0.8, ratio("Allot: one hot SKU / uniform, 2 lines", rounds.HotTwo, rounds.Durable))
 	m.atLeast("Allot: one hot SKU / uniform, durable, 1 line", 0.8, ratio("Allot: one hot SKU / uniform, 1 line", rounds.HotOne, rounds.UniformOne))
+	cpu("Allot, processor time of a call: one hot SKU / uniform, 2 lines", rounds.HotTwo, rounds.Durable)
+	cpu("Allot, processor time of a call: one hot SKU / uniform, 1 line", rounds.HotOne, rounds.UniformOne)
 	if p != nil {
 		two := slices.IndexFunc(all, func(s rounds.Series) bool { return s.Name == reserverNames[0] })
 		ratio("PostgreSQL: one hot SKU / uniform, 2 lines", two+1, two)

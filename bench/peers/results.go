@@ -18,7 +18,7 @@ func (r *result) section() string {
 	fmt.Fprintf(&b, "## Peers\n\n```\n%s\n```\n\n", r.Command)
 	fmt.Fprintf(&b, "%s, %d processors, load %s before; %s; files in %s. Medians of %d interleaved rounds of one run, and the least and the most of them.\n",
 		r.Machine, r.CPUs, r.Load, r.Go, r.Dir, r.Rounds)
-	fmt.Fprintf(&b, "Costs that differ from Allot's: %d.\n\n", len(r.Differences))
+	b.WriteString(r.compared() + "\n\n")
 	for _, p := range r.Peers {
 		fmt.Fprintf(&b, "- %s\n", p)
 	}

@@ -55,8 +55,29 @@ type Sample struct {
 	Two, HotTwo, UniformOne, HotOne []*allotv1.Order
 }
 
+// runOrder is the order in which a round runs them: what is compared stands side by side.
+var runOrder = [own]int{Echo, Memory, Durable, HotTwo, UniformOne, HotOne}
+
+// thereAndBack is how a round runs n of them, of which the first own are Service's: each twice, in an order and then in the
+// reverse of it, so that whatever changes steadily meanwhile (the disk, the size of a ledger, others on the machine) is the same to
+// all. Every round begins elsewhere.
+func thereAndBack(n, round int) []int {
+	order := make([]int, 0, 2*n)
+	for i := range n {
+		at := (i + round) % n
+		if at < own {
+			at = runOrder[at]
+		}
+		order = append(order, at)
+	}
+	for _, at := range slices.Backward(order[:n]) {
+		order = append(order, at)
+	}
+	return order
+}
+
 // Service compares durable Allocate with an empty echo of equal sizes, with the same in memory, and orders for one SKU
-// with orders for all. also, which may be nil, is given the orders and returns what else takes part. Files are in dir. The
+// with orders for all. Each runs for two halves of a slice in every round. also, which may be nil, is given the orders and returns what else takes part. Files are in dir. The
 // answer has what the constants name, and then what also returned. tell says how far it is. Errors are those of a server,
 // of the disk, of also and of ctx.
 func Service(ctx context.Context, dir string, rounds int, slice time.Duration, also func(*Sample) ([]Also, error), tell func(format string, args ...any)) (_ []Series, err error) {
@@ -130,17 +151,22 @@ func Service(ctx context.Context, dir string, rounds int, slice time.Duration, a
 
 	all := make([]Series, len(runners))
 	for round := range rounds + 1 {
-		for i := range runners {
-			at := (i + round) % len(runners)
-			w, err := runners[at].Run(ctx, slice)
+		sums := make([]bench.Window, len(runners))
+		for _, at := range thereAndBack(len(runners), round) {
+			w, err := runners[at].Run(ctx, slice/2)
 			if err != nil {
 				return nil, err
 			}
-			if round > 0 { // the first warms
-				s := &all[at]
-				s.Name = names[at]
-				s.Rate, s.CPU, s.Aborted = append(s.Rate, w.Rate), append(s.CPU, w.CPU), append(s.Aborted, 100*w.Aborted)
-			}
+			sum := &sums[at]
+			sum.Rate, sum.CPU, sum.Aborted = sum.Rate+w.Rate/2, sum.CPU+w.CPU/2, sum.Aborted+w.Aborted/2
+		}
+		if round == 0 {
+			continue // it warms
+		}
+		for at, w := range sums {
+			s := &all[at]
+			s.Name = names[at]
+			s.Rate, s.CPU, s.Aborted = append(s.Rate, w.Rate), append(s.CPU, w.CPU), append(s.Aborted, 100*w.Aborted)
 		}
 	}
 	return all, nil
