@@ -277,3 +277,53 @@ func TestGeneratorsMatchLibraries(t *testing.T) {
 		}
 	}
 }
+
+// TestRandomTestsHaveSeeds wants every random test to be repeatable: its seed comes from internal/seeds, which also seeds
+// rapid wherever it is imported.
+func TestRandomTestsHaveSeeds(t *testing.T) {
+	const seeds = "github.com/allot-engine/allot/internal/seeds"
+	rapid, seeded := map[string]string{}, map[string]bool{}
+	for _, file := range sources(t) {
+		if !strings.HasSuffix(file, "_test.go") || inTestdata(file) || path.Dir(file) == "internal/seeds" {
+			continue
+		}
+		syntax := parse(t, file)
+		var random string // the name that the file gives math/rand/v2
+		for _, spec := range syntax.Imports {
+			switch strings.Trim(spec.Path.Value, `"`) {
+			case "pgregory.net/rapid":
+				rapid[path.Dir(file)] = file
+			case seeds:
+				seeded[path.Dir(file)] = true
+			case "math/rand":
+				t.Errorf("%s imports math/rand; import math/rand/v2", file)
+			case "math/rand/v2":
+				if random = "rand"; spec.Name != nil {
+					random = spec.Name.Name
+				}
+			}
+		}
+		ast.Inspect(syntax, func(n ast.Node) bool {
+			call, _ := n.(*ast.CallExpr)
+			if call == nil {
+				return true
+			}
+			f, _ := call.Fun.(*ast.SelectorExpr)
+			if f == nil || strings.HasPrefix(f.Sel.Name, "New") {
+				return true
+			}
+			if x, _ := f.X.(*ast.Ident); x != nil && x.Name == random {
+				t.Errorf("%s calls %s.%s, which no seed repeats; draw from rand.New(rand.NewPCG(seeds.New(t), 0))", file, random, f.Sel.Name)
+			}
+			return true
+		})
+	}
+	if len(rapid) == 0 || len(seeded) == 0 {
+		t.Fatal("found no random test; this test no longer reads them")
+	}
+	for dir, file := range rapid {
+		if !seeded[dir] {
+			t.Errorf("%s draws from rapid, and no test of its package imports %s, which seeds it", file, seeds)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func TestDecideAllocatesNothing(t *testing.T) {
 			t.Errorf("%d warehouses, %d %% stocked: %v allocations in %d decisions", size.warehouses, size.stocked, n, Orders)
 		}
 		if r.Splits == 0 {
-			t.Errorf("%d warehouses, %d %% stocked: no decision searched for a split", size.warehouses, size.stocked)
+			t.Errorf("%d warehouses, %d %% stocked: no plan has several shipments", size.warehouses, size.stocked)
 		}
 		f.Close()
 	}

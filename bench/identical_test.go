@@ -16,6 +16,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards"
 	"github.com/allot-engine/allot/units"
 )
@@ -53,7 +54,7 @@ const span = 60 * 24 * 60 * 60
 // and the warehouse, service and lines of every shipment must be the same.
 func TestIdenticalToNaive(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
+	seed := cmp.Or(*seedFlag, seeds.New(t))
 	t.Logf("seed %d", seed)
 	orders := 10_000
 	if testing.Short() {

@@ -7,6 +7,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards"
 	"github.com/allot-engine/allot/units"
 )
@@ -33,7 +34,7 @@ func costlier(src *network.Source) {
 
 // The columns of an order never say more than an offer costs, and nearly always just that.
 func TestColumnsAreFloorsOfOffers(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	orders := 15
 	if testing.Short() {
@@ -97,7 +98,7 @@ func TestColumnsAreFloorsOfOffers(t *testing.T) {
 
 // With columns a decision is the same, to the last tie, as by asking for every offer.
 func TestColumnsChangeNoDecision(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	orders := 25
 	if testing.Short() {

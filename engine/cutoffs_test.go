@@ -8,13 +8,14 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
 // TestCutoffsAreTheLast holds every cut-off against Decide: at that second the lane keeps the promise, at the cost and on the
 // days that are told, and a second later it does not. A lane that has no cut-off never keeps it.
 func TestCutoffsAreTheLast(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	for i, cfg := range []enginetest.Config{
 		{Seed: seed, Warehouses: 6, Services: 12, SKUs: 10, Places: 40, Lines: 3, Classes: true, Promised: 100},

@@ -107,9 +107,8 @@ func (sc *Scratch) begin() {
 		sc.offers = sc.offers[:n]
 	}
 	sc.kept = 0
-	if len(sc.split) > 0 {
-		clear(sc.split)
-	}
+	sc.searches++
+	sc.split.forget()
 	sc.setContent(&sc.whole, 0, sc.items)
 	sc.setSpeed()
 	sc.lightest = 0
@@ -119,9 +118,7 @@ func (sc *Scratch) begin() {
 // resume is begin for the items and the rule of the search before, on another view: what is priced of the whole order stays.
 func (sc *Scratch) resume() {
 	sc.kept = 0
-	if len(sc.split) > 0 {
-		clear(sc.split)
-	}
+	sc.split.forget()
 	sc.whole.items = sc.items
 	sc.lightest = 0
 	sc.best = sc.best[:0]

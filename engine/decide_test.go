@@ -8,6 +8,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -26,7 +27,7 @@ func worlds(seed uint64) []enginetest.Config {
 }
 
 func TestDecideMatchesTheSpecification(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	for i, cfg := range worlds(seed) {
 		w := enginetest.New(cfg)

@@ -131,7 +131,7 @@ type Certificate struct {
 	Gap        units.Money // Cost - Bound; 0 for a refusal
 	Candidates int32       // warehouses that could ship the whole order
 	Scored     int64       // shipments whose cost was worked out
-	States     int64       // states of the split search; 0 where none was needed
+	States     int64       // states of the split search; 0 where none was needed, because bounds alone proved the plan
 	Stopped    bool        // Scratch.Stop ended the search, so that the decision depends on when it did
 }
 

@@ -5,6 +5,7 @@ package engine
 // a take leaves of another is the difference of their numbers, and a take has a higher number than any that it holds. Of an
 // order whose items are one piece each, numbers are bit sets.
 type grid struct {
+	key    uint64 // the pieces of the items, one a byte, and how many items in the last
 	takes  int
 	stride [maxPartedItems]int32
 	digits [maxTakes][maxPartedItems]uint8
@@ -20,11 +21,16 @@ const (
 	maxTakes       = 1 << maxPartedItems // that the parts of an order are bounded one by one, the whole order and nothing among them
 	maxDivisions   = 1 << 10             // parts of all takes together; six lines have 665
 	byteGuard      = 0x8080808080808080
+
+	// maxGrids is how many grids are kept, of 2 KB each. Most orders are of a few dozen shapes; where there are more, a grid
+	// that takes the place of another is made in its room.
+	gridBits = 7
+	maxGrids = 1 << gridBits
 )
 
-// newGrid makes the grid of items of so many pieces each.
-func newGrid(pieces []uint8) *grid {
-	g := &grid{takes: 1}
+// set makes g the grid of items of so many pieces each. It forgets what g was.
+func (g *grid) set(key uint64, pieces []uint8) {
+	*g = grid{key: key, takes: 1, parts: g.parts[:0]}
 	for i, n := range pieces {
 		g.stride[i] = int32(g.takes)
 		g.takes *= int(n) + 1
@@ -47,7 +53,6 @@ func newGrid(pieces []uint8) *grid {
 		}
 		g.start[v+1] = int32(len(g.parts))
 	}
-	return g
 }
 
 // holds tells whether packed digits are enough for a take.
@@ -55,10 +60,9 @@ func (g *grid) holds(packed uint64, take int) bool {
 	return ((packed|byteGuard)-g.packed[take])&byteGuard == byteGuard
 }
 
-// setGrid makes sc.grid that of sc.items, and tells whether there are few enough takes to look at each. Grids are kept
-// by the pieces of their items.
+// setGrid makes sc.grid that of sc.items, and tells whether there are few enough takes to look at each.
 func (sc *Scratch) setGrid() bool {
-	if len(sc.items) > maxPartedItems {
+	if len(sc.items) > maxPartedItems || sc.partless {
 		return false
 	}
 	var pieces [maxPartedItems]uint8
@@ -80,13 +84,20 @@ func (sc *Scratch) setGrid() bool {
 		return false
 	}
 	key |= uint64(len(sc.items)) << 56
-	g, ok := sc.grids[key]
-	if !ok {
-		g = newGrid(pieces[:len(sc.items)])
-		sc.grids[key] = g
-	}
-	sc.grid = g
+	sc.grid = sc.gridOf(key, pieces[:len(sc.items)])
 	return true
+}
+
+// gridOf returns the grid of a key, made of pieces where it is not kept. It is good until the next call.
+func (sc *Scratch) gridOf(key uint64, pieces []uint8) *grid {
+	at := &sc.grids[key*0x9e3779b97f4a7c15>>(64-gridBits)]
+	if *at == nil {
+		*at = new(grid)
+	}
+	if (*at).key != key {
+		(*at).set(key, pieces)
+	}
+	return *at
 }
 
 // units returns how many units of an item a take has.

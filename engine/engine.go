@@ -44,6 +44,7 @@ type Engine struct {
 	limits       []limit // distinct limits of services
 	limitOf      []int32 // by service
 	limitService []int32 // by limit: one of its services
+	looser       []int32 // by limit: one that takes all that it does and is under no other such; -1 where there is none
 	anyLimited   bool
 	shapes       map[*ratecards.Card]*shape
 	dimensional  []*ratecards.Card // one of each set of dimensional-weight rules that cards have
@@ -139,6 +140,7 @@ func New(snap *network.Snapshot, opt Options) (*Engine, error) {
 		e.addDimensional(svc)
 		e.limitOf = append(e.limitOf, e.limitClass(limitsOf(svc), int32(i)))
 	}
+	e.looser = loosest(e.limits)
 	e.makeZoneFloors()
 	e.terms = newTerms(snap)
 	return e, nil

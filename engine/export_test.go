@@ -188,6 +188,12 @@ func (e *Engine) CompareColumns(stock *StockView, order *Order, now units.Instan
 // AskOnly has decisions ask for every offer, and make no columns.
 func (sc *Scratch) AskOnly() { sc.asksOnly = true }
 
+// Partless has decisions bound no parts: lines one by one, and the solver.
+func (sc *Scratch) Partless() { sc.partless = true }
+
+// Parted tells whether the latest split search bounded parts, and whether that settled it.
+func (sc *Scratch) Parted() (parted, sole bool) { return sc.parted, sc.sole }
+
 // Columned tells whether the latest split search had columns, and whether they were exact.
 func (sc *Scratch) Columned() (columned, exact bool) {
 	c := sc.problem.Columns

@@ -7,6 +7,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -23,7 +24,7 @@ func (f *filling) ServiceLeft(int32, int32, units.Date) int32 { return f.Warehou
 // TestDaysThatFillUpMeanwhile decides orders while the days fill up, after every number of questions. Whatever is answered is
 // a whole plan or a refusal.
 func TestDaysThatFillUpMeanwhile(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	w := enginetest.New(enginetest.Config{Seed: seed, Warehouses: 6, Services: 3, SKUs: 20, Stocked: 35, Lines: 4, Places: 20,
 		Capacity: true, Policy: network.PolicySource{MaxShipments: 3}})

@@ -7,13 +7,14 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
 // A bid is what Explain says of a warehouse's best service for the same lines, of an order for those alone.
 func TestBidsAreWhatExplainSays(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	for _, policy := range []network.PolicySource{{}, {Late: "allow", LateCost: 5_000_000}} {

@@ -95,6 +95,30 @@ func (l *limit) takes(weight units.Weight, sides [3]units.Length) bool {
 		(l.second == 0 || sides[1] <= l.second) && (l.girth == 0 || sides[0]+2*(sides[1]+sides[2]) <= l.girth)
 }
 
+// within tells whether whatever l takes, o does.
+func (l *limit) within(o *limit) bool {
+	return (o.weight == 0 || l.weight != 0 && l.weight <= o.weight) && (o.longest == 0 || l.longest != 0 && l.longest <= o.longest) &&
+		(o.second == 0 || l.second != 0 && l.second <= o.second) && (o.girth == 0 || l.girth != 0 && l.girth <= o.girth)
+}
+
+// loosest returns for each of some distinct limits the position of one that it is within and that is within no other, -1 where it
+// is within none.
+func loosest(limits []limit) []int32 {
+	of := make([]int32, len(limits))
+	for i := range limits {
+		of[i] = int32(i)
+		for j := range limits {
+			if limits[of[i]].within(&limits[j]) {
+				of[i] = int32(j)
+			}
+		}
+		if of[i] == int32(i) {
+			of[i] = -1
+		}
+	}
+	return of
+}
+
 // pack fills out for a content under the limits of a service.
 func (p *packer) pack(out *packing, items []Item, lim *limit) {
 	out.parcels, out.boxes, out.ok = out.parcels[:0], 0, true

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -122,4 +123,49 @@ func TestPackHasACeiling(t *testing.T) {
 	if out := packed(shelf(10_000), limit{}, Item{2, MaxParcels}); !out.ok || len(out.parcels) != MaxParcels {
 		t.Errorf("ok %v, %d parcels", out.ok, len(out.parcels))
 	}
+}
+
+// Packing under one of several limits is as under that one alone, whichever were asked for before.
+func TestPackUnderSeveralLimits(t *testing.T) {
+	chain := []limit{{weight: 20 * units.Pound}, {weight: 70 * units.Pound, girth: 130 * units.Inch}, {weight: 70 * units.Pound}, {weight: 10 * units.Pound, longest: units.Inch}, {second: units.Inch}}
+	if got, want := loosest(chain), []int32{2, 2, -1, 2, -1}; !slices.Equal(got, want) {
+		t.Errorf("looser limits are %v, want %v", got, want)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		snap := shelf(units.Percent(rapid.IntRange(3_000, 10_000).Draw(t, "fill")))
+		some := func(name string, most int) int64 {
+			return int64(rapid.SampledFrom([]int{0, most / 8, most / 4, most / 2, most}).Draw(t, name))
+		}
+		var limits []limit
+		for range rapid.IntRange(1, 5).Draw(t, "limits") {
+			l := limit{
+				weight: units.Weight(some("weight", 40)) * units.Pound, longest: units.Length(some("longest", 40)) * units.Inch,
+				second: units.Length(some("second", 40)) * units.Inch, girth: units.Length(some("girth", 130)) * units.Inch,
+			}
+			if !slices.Contains(limits, l) {
+				limits = append(limits, l)
+			}
+		}
+		e := &Engine{snap: snap, limits: limits, looser: loosest(limits)}
+		sc := &Scratch{e: e, packer: newPacker(snap, skuVolumes(&snap.SKUs))}
+		var items []Item
+		for sku := range snap.SKUs.IDs {
+			items = append(items, Item{int32(sku), rapid.SampledFrom([][]int32{{0, 1, 2, 9}, {1, 0, 3, 12}, {0, 0, 0, 1}}[sku]).Draw(t, "quantity")})
+		}
+		c := &content{items: items}
+		for i := range limits {
+			e.limitOf = append(e.limitOf, int32(i))
+			if j := e.looser[i]; j >= 0 && (!limits[i].within(&limits[j]) || e.looser[j] >= 0) {
+				t.Fatalf("%+v is looser than %+v", limits[j], limits[i])
+			}
+		}
+		for _, class := range rapid.Permutation(e.limitOf).Draw(t, "order") {
+			got := sc.packFor(c, class)
+			var want packing
+			sc.packer.pack(&want, items, &limits[class])
+			if got.ok != want.ok || want.ok && (got.boxes != want.boxes || !slices.Equal(got.parcels, want.parcels)) {
+				t.Fatalf("%+v: %+v, want %+v", limits[class], *got, want)
+			}
+		}
+	})
 }

@@ -54,7 +54,7 @@ func (sc *Scratch) obtainable(it Item) int32 {
 	total, most := int32(0), int32(0)
 	unit := &content{}
 	sc.setContent(unit, math.MaxInt32, []Item{{SKU: it.SKU, Quantity: 1}})
-	clear(sc.split)
+	sc.split.forget()
 	for w := range int32(len(sc.e.snap.Warehouses)) {
 		have := min(it.Quantity, sc.stock.available(it.SKU, w))
 		if have <= 0 {
@@ -65,7 +65,7 @@ func (sc *Scratch) obtainable(it Item) int32 {
 		}
 		total, most = min(it.Quantity, total+have), max(most, have)
 	}
-	clear(sc.split)
+	sc.split.forget()
 	if sc.e.snap.Policy.SplitLines {
 		return total
 	}

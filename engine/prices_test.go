@@ -14,6 +14,7 @@ import (
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -213,7 +214,7 @@ func FuzzReadPrices(f *testing.F) {
 // Prices choose where, never whether: outcome, lines that are filled and lateness are those of the same order without
 // prices, whatever the prices; and the plan, its prices aside, costs no less than without.
 func TestPricesNeverChooseWhetherAnOrderIsFilled(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	moved, partial, late := 0, 0, 0
 	for round := uint64(0); round < 1 || moved == 0 || partial == 0 || late == 0; round++ { // few orders may all be alike

@@ -8,6 +8,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards"
 	"github.com/allot-engine/allot/units"
 )
@@ -15,7 +16,7 @@ import (
 // TestRateIsWhatDecisionsPay rates every parcel of random decisions anew: price, zone, days and delivery are those that
 // were decided.
 func TestRateIsWhatDecisionsPay(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	w := enginetest.New(enginetest.Config{Seed: seed, Warehouses: 12, Services: 8, SKUs: 30, Lines: 3, Places: 60, Classes: true})
 	defer w.Close()

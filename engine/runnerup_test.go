@@ -9,6 +9,7 @@ import (
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -50,7 +51,7 @@ func explained(t *testing.T, orders int, check func(w *enginetest.World, sc *eng
 	case testing.Short():
 		orders /= 4
 	}
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	for i, cfg := range moreWorlds(seed) {
 		w := enginetest.New(cfg)

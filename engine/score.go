@@ -13,13 +13,29 @@ import (
 func (sc *Scratch) packFor(c *content, service int32) *packing {
 	class := sc.e.limitOf[service]
 	if c.packed>>class&1 == 0 {
-		for len(c.packs) <= int(class) {
-			c.packs = append(c.packs, packing{})
-		}
-		sc.packer.pack(&c.packs[class], c.items, &sc.e.limits[class])
-		c.packed |= 1 << class
+		sc.packUnder(c, class)
 	}
 	return &c.packs[class]
+}
+
+// packUnder packs a content under the limits of a class. What is one parcel under looser limits, and within these, is the same
+// under these: whatever they rule out before it came to that parcel, the others do too.
+func (sc *Scratch) packUnder(c *content, class int32) {
+	for len(c.packs) < len(sc.e.limits) {
+		c.packs = append(c.packs, packing{})
+	}
+	out, lim := &c.packs[class], &sc.e.limits[class]
+	c.packed |= 1 << class
+	if looser := sc.e.looser[class]; looser >= 0 {
+		if c.packed>>looser&1 == 0 {
+			sc.packUnder(c, looser)
+		}
+		if of := &c.packs[looser]; of.ok && len(of.parcels) == 1 && lim.takes(of.parcels[0].Weight, of.parcels[0].Sides) {
+			out.parcels, out.boxes, out.ok = append(out.parcels[:0], of.parcels[0]), of.boxes, true
+			return
+		}
+	}
+	sc.packer.pack(out, c.items, lim)
 }
 
 // freight returns the price of a content's parcels by a service on a ship date, cartons included.
@@ -44,6 +60,9 @@ func (sc *Scratch) freight(c *content, service int32, ship units.Date, l *lane) 
 		price, ok := p.quote.Total(l.of(p.quote.Light))
 		return price + pack.boxes, ok
 	}
+	if c.id != 0 && int(c.id) < maxTakes && len(pack.parcels) == 1 {
+		return sc.partFreight(c, service, ship, l, pack)
+	}
 	card := tariff.At(ship)
 	if card == nil {
 		return 0, false
@@ -58,6 +77,28 @@ func (sc *Scratch) freight(c *content, service int32, ship units.Date, l *lane) 
 		sum += price
 	}
 	return sum, true
+}
+
+// partFreight is freight for a part of the order that is one parcel, which is prepared for a service once a search, and anew
+// for another ship date.
+func (sc *Scratch) partFreight(c *content, service int32, ship units.Date, l *lane, pack *packing) (units.Money, bool) {
+	at := int(c.id)*len(sc.e.snap.Services) + int(service)
+	if at >= len(sc.partPrices) {
+		sc.partPrices = append(sc.partPrices, make([]partPriced, (int(c.id)+1)*len(sc.e.snap.Services)-len(sc.partPrices))...)
+	}
+	p := &sc.partPrices[at]
+	if p.search != sc.searches || p.ship != ship {
+		p.search, p.ship, p.ok = sc.searches, ship, false
+		if card := sc.e.snap.Services[service].Tariff.At(ship); card != nil {
+			card.Prepare(&p.quote, &pack.parcels[0].Parcel, sc.attrs[service], ship)
+			p.ok = true
+		}
+	}
+	if !p.ok {
+		return 0, false
+	}
+	price, ok := p.quote.Total(l.of(p.quote.Light))
+	return price + pack.boxes, ok
 }
 
 // weigh works out the weight tier that bounds the billable weight of a content's parcel from below. Where some service
@@ -170,11 +211,11 @@ func (sc *Scratch) offerOf(c *content, view, profile int32, limit units.Money) *
 		return &o.offer
 	}
 	key := uint64(c.id)<<32 | uint64(at)
-	o, known := sc.split[key]
+	kept, known := sc.split.at(key)
 	if !known {
-		o = sc.newOffer()
-		sc.split[key] = o
+		*kept = sc.newOffer()
 	}
+	o := *kept
 	if !known || !o.ok && o.price < limit {
 		sc.offerFrom(o, c, view, d, limit)
 	}

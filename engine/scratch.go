@@ -74,7 +74,7 @@ type Scratch struct {
 	usable     []int32          // [source*items + item] units a source can give, in the order they were found
 	enough     []int64          // by item: units of all sources, or the most of one where lines are not split
 	grid       *grid            // of the takes of the order that parts are of
-	grids      map[uint64]*grid // by the pieces of their items
+	grids      [maxGrids]*grid  // by a hash of the pieces of their items
 	parts      []part           // [take of grid] of the order as far as they have been bounded
 	worthwhile []int32          // takes that may be in a plan
 	parted     bool             // parts holds for this search
@@ -84,7 +84,9 @@ type Scratch struct {
 	offers     []stamped        // [leaving*views + view], for the whole order
 	keep       []*offer         // room for offers that no table holds
 	kept       int
-	split      map[uint64]*offer // content, leaving and view to offer, for parts of the order, and for leavings that offers has no room for
+	split      offerTable   // content, leaving and view to offer, for parts of the order, and for leavings that offers has no room for
+	partPrices []partPriced // [content*services + service], for parts of the order as one parcel
+	searches   uint64       // counts the searches for which partPrices hold
 	cand       []uint64
 	prepared   ratecards.Prepared
 	packer     packer
@@ -96,6 +98,7 @@ type Scratch struct {
 
 	columns   columns
 	asksOnly  bool // makes no columns; for tests, which compare
+	partless  bool // bounds no parts; likewise
 	problem   solver.Problem
 	floor     func(w int, take []int32) (int64, bool) // floorTake
 	solver    solver.Scratch
@@ -150,6 +153,14 @@ type priced struct {
 	epoch uint32
 	ok    bool
 	quote ratecards.Prepared
+}
+
+// A partPriced is a part of the order as one parcel, prepared for a service and the ship date asked for last.
+type partPriced struct {
+	search uint64
+	ship   units.Date
+	ok     bool
+	quote  ratecards.Prepared
 }
 
 // An offer is the best that any service makes of a content from the warehouses of a view whose parcels leave on the same
@@ -232,8 +243,7 @@ func (e *Engine) NewScratch() *Scratch {
 		soonest:   make([]units.Date, services),
 		soonUntil: -1 << 62,
 		byTake:    map[uint64]int32{},
-		grids:     map[uint64]*grid{},
-		split:     map[uint64]*offer{},
+		split:     offerTable{epoch: 1},
 		packer:    newPacker(e.snap, e.volume),
 	}
 	for i := range sc.days {

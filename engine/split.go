@@ -425,6 +425,7 @@ func (sc *Scratch) viewTimely(view int32, d *workday) bool {
 // forgetParts forgets the contents of parts of the order: a search begins, or another order.
 func (sc *Scratch) forgetParts() {
 	clear(sc.byTake)
+	sc.searches++
 	sc.used, sc.parted, sc.sole = 0, false, false
 }
 

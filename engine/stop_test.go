@@ -7,6 +7,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // feasible tells what is wrong with a plan, "" where nothing is: it ships what the order wants, less what it says it leaves,
@@ -46,7 +47,7 @@ func feasible(w *enginetest.World, o *engine.Order, d *engine.Decision) string {
 
 // A decision that is stopped after some questions has a plan that can be carried out, and what it says of the optimum holds.
 func TestStoppedDecisionsSayWhatTheyKnow(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	orders := 12
 	if testing.Short() {

@@ -12,6 +12,7 @@ import (
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -304,7 +305,7 @@ func TestQuoteIsTheParetoFront(t *testing.T) {
 }
 
 func TestExplainSumsAndNamesTheReasons(t *testing.T) {
-	for _, cfg := range worlds(rand.Uint64()) {
+	for _, cfg := range worlds(seeds.New(t)) {
 		if cfg.Warehouses > 10 {
 			continue
 		}

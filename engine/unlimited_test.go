@@ -8,6 +8,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -26,7 +27,7 @@ func full(w *enginetest.World) *engine.StockView {
 // TestUnlimitedIsTheLeast holds every decision on limited stock against the one on stock without limit, and that against
 // the specification and against a view that has a column for every SKU.
 func TestUnlimitedIsTheLeast(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	configs := append(worlds(seed),
 		enginetest.Config{Seed: seed + 6, Warehouses: 6, Services: 4, SKUs: 10, Stocked: 40, Lines: 3, Places: 40, Classes: true,

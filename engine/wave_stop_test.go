@@ -8,12 +8,13 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
 // After however many questions a wave is stopped: what it answers can be carried out, and its bound holds.
 func TestAStoppedWaveMatchesBruteForce(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	waves := 16
 	if testing.Short() {
@@ -69,7 +70,7 @@ func TestAStoppedWaveMatchesBruteForce(t *testing.T) {
 
 // A wave that is stopped at once is one in which orders are decided in turn. Parts of orders are filled where the policy says so.
 func TestAWaveThatIsStoppedAtOnceIsDecidedInTurn(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	const unfilled = 80 * units.Currency
 	parts := 0

@@ -14,6 +14,7 @@ import (
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -223,7 +224,7 @@ func tinyWave(w *enginetest.World, rng *rand.Rand, capacity bool, n int) (orders
 }
 
 func TestDecideWaveMatchesBruteForce(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	waves := 20
 	switch {
@@ -353,7 +354,7 @@ func inTurn(t *testing.T, w *enginetest.World, orders []engine.Order, now units.
 }
 
 func TestAWaveCostsNoMoreThanOrdersInTurn(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	n := 120
 	if testing.Short() {

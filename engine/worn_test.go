@@ -8,6 +8,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -15,7 +16,7 @@ import (
 // world whose warehouses keep more different hours than a scratch remembers. The whole decision must be the same, with the
 // counts of its certificate: what is recorded is made again later, by another scratch.
 func TestDecisionsDependOnNoHistory(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	world := enginetest.New(enginetest.Config{
 		Seed: seed, Warehouses: 100, Services: 12, SKUs: 60, Stocked: 90, Lines: 3,

@@ -12,6 +12,7 @@ import (
 	"github.com/paulmach/orb/planar"
 
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // feature prints a feature with this name and geometry.
@@ -104,7 +105,7 @@ func kmToBorder(p orb.Polygon, at orb.Point) float64 {
 
 // TestAreaMatchesPolygon compares cells with the exact test, everywhere but on the border's own cells.
 func TestAreaMatchesPolygon(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	compared := 0

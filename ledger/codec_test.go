@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -38,7 +39,7 @@ func emptyIsNil[S ~[]E, E any](s S) S {
 // the read ones make, though their memory is used again.
 func TestEventsComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	events, s := history(seed, 4000)
 	kinds := make(map[Kind]int)
@@ -84,7 +85,7 @@ func TestEventsComeBackAsTheyWere(t *testing.T) {
 // Every prefix, every extension and every flipped bit of an event is refused, or is another event in its only form.
 func TestDamagedEventsAreRefused(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	events, _ := history(seed, 300)
 	var e Event

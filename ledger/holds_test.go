@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // shortfallsByScan is the slow twin of State.shortfalls: it looks at every hold there is.
@@ -36,7 +38,7 @@ func shortfallsByScan(s *State, levels []StockLevel) []Shortfall {
 
 func TestShortfallsMatchAScan(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	s := NewState(Config{Retention: 3600})
 	w := newWorkload(s, seed)
@@ -115,7 +117,7 @@ func checkClaimants(t *testing.T, s *State) {
 
 func TestHoldTableMatchesAMap(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var table holdTable
@@ -164,7 +166,7 @@ func TestHoldTableMatchesAMap(t *testing.T) {
 // TestHoldsAreThoseThatGetFinds asks for every id there may be, refusals among them.
 func TestHoldsAreThoseThatGetFinds(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	s := NewState(Config{Retention: 8 * 3600})
 	w := newWorkload(s, seed)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -717,7 +718,7 @@ func BenchmarkAllocate(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
-				rng := rand.New(rand.NewPCG(rand.Uint64(), 1))
+				rng := rand.New(rand.NewPCG(seeds.New(b), 1))
 				for pb.Next() {
 					if err := hold(l, rng); err != nil {
 						b.Error(err)

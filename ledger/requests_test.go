@@ -5,11 +5,13 @@ import (
 	"hash/maphash"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // The table finds what a map finds, over many rounds of splitting, and while entries go again.
 func TestRequestTableIsAMap(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	table := requestTable{seed: maphash.MakeSeed()}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -44,7 +45,7 @@ func TestStatesComeBackAsTheyWere(t *testing.T) {
 		rounds = 10
 	}
 	for range rounds {
-		seed := rand.Uint64()
+		seed := seeds.New(t)
 		rng := rand.New(rand.NewPCG(seed, 3))
 		events, s := history(seed, rng.IntN(1500))
 		raw := written(t, s)
@@ -81,7 +82,7 @@ func TestStatesComeBackAsTheyWere(t *testing.T) {
 // byte at a time, or an error.
 func TestDamagedStatesAreRefused(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	_, s := history(seed, 150)
 	raw := written(t, s)

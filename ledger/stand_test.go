@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -34,7 +35,7 @@ func plainStand(s *State) *Stand {
 
 // Whatever commands came, a stand is what the counters say, less what is held.
 func TestStandIsTheStock(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	w := newWorkload(NewState(Config{}), seed)
 	l := Of(w.s, nil)
@@ -61,7 +62,7 @@ func TestStandIsTheStock(t *testing.T) {
 
 // While others change the stock, each stand is that after one event: replaying the events up to that one gives it.
 func TestStandIsOfOneEvent(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	const warehouses, skus = 5, 3 * standAtOnce
 	commands := 4_000

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -57,7 +58,7 @@ func TestStillViewsShowTheStateAtTheirSequence(t *testing.T) {
 	t.Parallel()
 	right, wrong := 0, 0
 	for try := 0; try < 20 && (right == 0 || wrong == 0); try++ { // one run may see little, on a machine that has no time
-		r, w := sights(t, rand.Uint64())
+		r, w := sights(t, seeds.New(t))
 		right, wrong = right+r, wrong+w
 	}
 	if right == 0 || wrong == 0 {

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards/lanes"
 	"github.com/allot-engine/allot/units"
 )
@@ -87,7 +88,7 @@ func TestWeightIndexMatchesScan(t *testing.T) {
 }
 
 func TestShareMatchesPercentOf(t *testing.T) {
-	rng := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	rng := rand.New(rand.NewPCG(seeds.New(t), 0))
 	for range 100_000 {
 		m := units.Money(rng.Int64N(1 << (1 + rng.IntN(50))))
 		if rng.IntN(2) == 0 {

@@ -186,7 +186,11 @@ func (m cardMaker) table(kind string) *PriceTable {
 		tier += m.n(1, 30, "tier")
 		switch {
 		case kind == KindFlat:
-			t.Rows = append(t.Rows, row(BasisEach, nil))
+			r := row(BasisEach, nil)
+			if !slices.ContainsFunc(r.Prices, func(p units.Money) bool { return p != NoPrice }) {
+				r.Prices[0] = m.cents("one price at least") // a file without any is refused
+			}
+			t.Rows = append(t.Rows, r)
 		case kind == KindCubic:
 			r := row(BasisEach, nil)
 			r.Tier = VolumeOf([3]units.Length{units.Length(tier) * units.Inch, 12 * units.Inch, 6 * units.Inch})

@@ -186,7 +186,9 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 			return answer{}, context.Cause(ctx)
 		}
 		d.record.Again()
-		place.resumes()
+		if err := place.decides(); err != nil {
+			return answer{}, err
+		}
 		d.look(n, s.ledger, now)
 	}
 	became = metrics.Contended

@@ -115,7 +115,9 @@ func unmarked(handle method) method {
 			if err := decode(m); err != nil {
 				return err
 			}
-			passOf(ctx).resumes()
+			if err := passOf(ctx).decides(); err != nil {
+				return err
+			}
 			return marked(m.(proto.Message))
 		}, nil)
 	}
@@ -134,7 +136,9 @@ func allocateOnWire(srv any, ctx context.Context, decode func(any) error, _ grpc
 	if err := decode(&raw); err != nil {
 		return nil, err
 	}
-	passOf(ctx).resumes()
+	if err := passOf(ctx).decides(); err != nil {
+		return nil, err
+	}
 	a, ok, err := s.allocatePlain(ctx, raw.wire)
 	if !ok {
 		request := &allotv1.AllocateRequest{}

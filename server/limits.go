@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
 	"sync"
@@ -109,7 +110,7 @@ type limiter struct {
 func newLimiter(cfg *Config) *limiter {
 	l := &limiter{began: time.Now(), metrics: cfg.Metrics, o: newOverload(overloadConfig{
 		floor: overloadFloor, most: max(overloadFloor, cfg.MaxInFlight), queue: overloadQueue, target: int64(cfg.QueueTarget),
-		every: int64(overloadWindow), maxClients: overloadClients, patience: int64(cfg.UnreadyAfter),
+		every: int64(overloadWindow), maxClients: overloadClients, patience: int64(cfg.UnreadyAfter), deciders: decidersOf(runtime.GOMAXPROCS(0)),
 	})}
 	l.o.heapLimit = cfg.MemoryLimit
 	if cfg.MemoryLimit == 0 {
@@ -118,6 +119,10 @@ func newLimiter(cfg *Config) *limiter {
 	l.hint(1)
 	return l
 }
+
+// decidersOf returns how many calls may decide at once on so many processors: some more than those, since one that decides may wait for
+// a lock, or for the system to give it back its thread.
+func decidersOf(processors int) int { return processors + processors/4 + 1 }
 
 // heapOfLimit is the part of GOMEMLIMIT that what lives on the heap may take.
 const heapOfLimit = 0.9
@@ -174,10 +179,10 @@ func (l *limiter) refusal(v verdict) error {
 // arrive takes a call. The error is a refusal; a call that is not refused must leave.
 func (l *limiter) arrive(c *job) error {
 	l.mu.Lock()
-	v := l.o.arrive(l.now(), c)
-	if v == waits && c.turn == nil {
-		c.turn = make(chan error, 1)
-		c.since = l.now()
+	now := l.now()
+	v := l.o.arrive(now, c)
+	if v == waits {
+		c.turn, c.since = make(chan error, 1), now
 	}
 	l.mu.Unlock()
 	if v == goesOn || v == waits {
@@ -186,53 +191,90 @@ func (l *limiter) arrive(c *job) error {
 	return l.refusal(v)
 }
 
-// begin waits for the call's turn. It has left already when there is an error.
+// turn waits for a call's turn. It has left already when there is an error.
+func (l *limiter) turn(c *job) error {
+	var err error
+	select {
+	case err = <-c.turn:
+	case <-c.Done():
+	}
+	c.waited += time.Duration(l.now() - c.since)
+	if err != nil { // it gave way to another, and has left
+		return l.refusal(tooBusy)
+	}
+	return l.alive(c)
+}
+
+// alive drops a call for which nobody waits any more.
+func (l *limiter) alive(c *job) error {
+	if c.Context.Err() == nil {
+		return nil
+	}
+	l.dropped.Add(1)
+	l.leave(c)
+	return context.Cause(c.Context)
+}
+
+// begin waits until there is room for the call. It has left already when there is an error.
 func (l *limiter) begin(c *job) error {
 	if c.turn != nil {
-		var err error
-		select {
-		case err = <-c.turn:
-		case <-c.Done():
+		if err := l.turn(c); err != nil {
+			return err
 		}
-		c.waited = time.Duration(l.now() - c.since)
 		l.metrics.Stage(metrics.Wait, c.waited)
-		if err != nil {
-			return l.refusal(tooBusy)
-		}
-	}
-	if err := c.Context.Err(); err != nil { // nobody waits for it any more
-		l.dropped.Add(1)
-		l.leave(c)
-		return context.Cause(c.Context)
+	} else if err := l.alive(c); err != nil {
+		return err
 	}
 	l.mu.Lock()
-	l.o.begin(l.now(), c)
-	if !c.kept || c.class == classSettle || c.class == classBulk {
-		// Its message may be long in coming, or never come; it counts again when it is there, see resumes. What settles does not: it
-		// takes microseconds and then waits for the journal. Nor does bulk, which has limits of its own for as long as it takes.
-		l.leaveLocked(c)
+	l.o.begin(c)
+	if l.o.waiting > 0 {
+		l.o.grant(l.now())
 	}
 	l.mu.Unlock()
 	return nil
 }
 
+// start waits until a call may decide; until it leaves it does. It has left already when there is an error.
+func (l *limiter) start(c *job) error {
+	l.mu.Lock()
+	return l.startLocked(l.now(), c)
+}
+
+// startLocked is start, and unlocks.
+func (l *limiter) startLocked(now int64, c *job) error {
+	goes := l.o.start(now, c)
+	switch {
+	case !goes:
+		if c.turn == nil {
+			c.turn = make(chan error, 1)
+		}
+		c.since = now
+		l.mu.Unlock()
+		if err := l.turn(c); err != nil {
+			return err
+		}
+	case l.o.behind():
+		l.mu.Unlock()
+	default:
+		l.mu.Unlock()
+		return nil
+	}
+	// Who reads connections and refuses calls comes first, and so does a call that has to come here yet, to find out that it must wait.
+	runtime.Gosched()
+	return nil
+}
+
 func (l *limiter) leave(c *job) {
 	l.mu.Lock()
-	l.leaveLocked(c)
+	l.leaveLocked(l.now(), c)
 	l.mu.Unlock()
 }
 
-func (l *limiter) leaveLocked(c *job) {
-	l.o.leave(c)
+func (l *limiter) leaveLocked(now int64, c *job) {
+	l.o.leave(now, c)
 	if l.o.waiting > 0 {
-		l.o.grant(l.now())
+		l.o.grant(now)
 	}
-}
-
-func (l *limiter) resume(c *job) {
-	l.mu.Lock()
-	l.o.resume(c)
-	l.mu.Unlock()
 }
 
 // callKey is the key under which contexts have their call.
@@ -286,12 +328,14 @@ func (p pass) waits() {
 	}
 }
 
-// resumes tells that a call has its message, or takes back what waits told. It never fails: what has come so far is worth going on with,
-// and MaxInFlight bounds how many may do so at once.
-func (p pass) resumes() {
+// decides waits until a call that has its message may decide, or may again after what waits told. It is never refused now: what has come so
+// far is worth going on with, and MaxInFlight bounds how many may do so at once. The error is that nobody waits for it any more. What
+// settles takes microseconds and then waits for the journal, and bulk has limits of its own for as long as it takes: they need not wait.
+func (p pass) decides() error {
 	if c := p.c; c != nil && c.owner != nil && c.class != classSettle && c.class != classBulk {
-		c.owner.resume(c)
+		return c.owner.start(c)
 	}
+	return nil
 }
 
 // passOf returns the place of the call that a context belongs to, or the zero pass where there is none, as of a stream, whose orders
@@ -318,16 +362,40 @@ func (s *Server) admit(ctx context.Context, k class) (pass, error) {
 	} else {
 		c.client = &s.limits.o.others
 	}
-	err := s.limits.arrive(c)
-	if err == nil {
-		err = s.limits.begin(c)
-	}
-	if err != nil {
+	if err := s.limits.admit(c); err != nil {
 		*c = job{}
 		jobs.Put(c)
 		return pass{}, err
 	}
 	return pass{c}, nil
+}
+
+// admit takes a piece of work and waits until it may decide.
+func (l *limiter) admit(c *job) error {
+	if c.Context.Err() != nil {
+		l.dropped.Add(1)
+		return context.Cause(c.Context)
+	}
+	l.mu.Lock()
+	now := l.now()
+	switch v := l.o.arrive(now, c); v {
+	case goesOn:
+		l.o.begin(c)
+		return l.startLocked(now, c)
+	case waits:
+		c.turn, c.since = make(chan error, 1), now
+		l.mu.Unlock()
+	default:
+		l.mu.Unlock()
+		return l.refusal(v)
+	}
+	if err := l.turn(c); err != nil {
+		return err
+	}
+	l.metrics.Stage(metrics.Wait, c.waited)
+	l.mu.Lock()
+	l.o.begin(c)
+	return l.startLocked(l.now(), c)
 }
 
 // prepare makes a call of a class within a context.
@@ -472,6 +540,7 @@ type LimitState struct {
 	Connections int   // open, on both ports
 	Abusive     int64 // connections closed for resets or control frames
 	Unaccepted  int64 // connections closed at once, over a limit
+	Resets      int64 // calls that callers reset, on both ports, but for those that ended a connection
 }
 
 // Limits returns how the limits stand.
@@ -483,5 +552,6 @@ func (s *Server) Limits() LimitState {
 	out.Busy, out.Greedy, out.Late = l.counts[tooBusy].Load(), l.counts[tooGreedy].Load(), l.counts[tooLate].Load()
 	out.Heap, out.Dropped = l.counts[tooMuchHeap].Load(), l.dropped.Load()
 	out.Connections, out.Abusive, out.Unaccepted = s.doors.count(), s.doors.abusive.Load(), s.doors.unaccepted.Load()
+	out.Resets = s.doors.resets.Load()
 	return out
 }

@@ -18,6 +18,7 @@ type doors struct {
 	cfg        *Config
 	abusive    atomic.Int64
 	unaccepted atomic.Int64
+	resets     atomic.Int64
 
 	mu       sync.Mutex
 	open     int
@@ -167,11 +168,16 @@ var errAbuse = errors.New("server: too many resets, pings or settings on one con
 // Read implements net.Conn.
 func (c *doorConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.frames.see(p[:n]) && !c.frames.settle(time.Now()) {
-		c.doors.expel(c.from, time.Now())
+	if !c.frames.see(p[:n]) {
+		return n, err
+	}
+	resets, now := c.frames.reset, time.Now()
+	if !c.frames.settle(now) {
+		c.doors.expel(c.from, now)
 		_ = c.Close() // what is still to be written nobody deserves
 		return 0, errAbuse
 	}
+	c.doors.resets.Add(int64(resets))
 	return n, err
 }
 

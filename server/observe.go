@@ -340,6 +340,7 @@ func (s *Server) watchedLimits() {
 		counter("allot_limit_refused_total", refused, map[string]string{"reason": reason}, of)
 	}
 	counter("allot_limit_dropped_total", "Calls whose deadline had passed, or whose caller was gone, before anything was done.", nil, func(l *LimitState) int64 { return l.Dropped })
+	counter("allot_resets_total", "Calls that callers reset, on both ports, but for those that ended a connection.", nil, func(l *LimitState) int64 { return l.Resets })
 	const closed = "Connections that the server closed, by why: abuse, for resets or control frames; limit, at once, since there are too many or the address is kept out."
 	counter("allot_connections_closed_total", closed, map[string]string{"reason": "abuse"}, func(l *LimitState) int64 { return l.Abusive })
 	counter("allot_connections_closed_total", closed, map[string]string{"reason": "limit"}, func(l *LimitState) int64 { return l.Unaccepted })

@@ -38,7 +38,7 @@ func newModel() *model {
 	return &model{
 		o: newOverload(overloadConfig{
 			floor: overloadFloor, most: 4096, queue: overloadQueue, target: int64(overloadTarget), every: int64(overloadWindow),
-			maxClients: 8, patience: int64(5 * time.Second),
+			maxClients: 8, patience: int64(5 * time.Second), deciders: 1,
 		}),
 		service: 100 * micro, refusal: 10 * micro, deadline: 100 * milli,
 	}
@@ -79,14 +79,17 @@ func (m *model) run(t *testing.T, loads ...modelLoad) []modelled {
 			c := queue[0]
 			queue = queue[1:]
 			free = max(free, c.j.at)
-			m.o.begin(free, c.j)
+			m.o.begin(c.j)
+			if !m.o.start(free, c.j) {
+				t.Fatal("the only processor is not to be had")
+			}
 			free += m.service
 			if free-c.sent <= m.deadline {
 				out[c.load].inTime++
 			} else {
 				out[c.load].late++
 			}
-			m.o.leave(c.j)
+			m.o.leave(free, c.j)
 			m.o.grant(free)
 			granted()
 		}
@@ -295,9 +298,12 @@ func TestOverloadLeavesTheJournalAlone(t *testing.T) {
 			if v := o.arrive(now, j); v != goesOn {
 				t.Fatalf("refused (%d) at %v", v, time.Duration(now))
 			}
-			o.begin(now, j)
+			o.begin(j)
+			if !o.start(now, j) {
+				t.Fatal("it may not decide")
+			}
 			now += 5 * micro
-			o.leave(j)
+			o.leave(now, j)
 		}
 		now += 5 * milli
 	}
@@ -338,7 +344,7 @@ func TestOverloadAtTheMemoryLimit(t *testing.T) {
 			if v := o.arrive(0, j); (v == goesOn) != want || !want && v != tooMuchHeap {
 				t.Errorf("%d bytes, class %d: %v", tt.heap, k, v)
 			}
-			o.leave(j)
+			o.leave(0, j)
 		}
 	}
 }

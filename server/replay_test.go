@@ -27,6 +27,7 @@ import (
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/durable"
 	"github.com/allot-engine/allot/ledger/journal"
@@ -35,7 +36,7 @@ import (
 // seed returns the seed of a random test: ALLOT_SEED, or a new one.
 func seed(t *testing.T) uint64 {
 	t.Helper()
-	n := rand.Uint64()
+	n := seeds.New(t)
 	if text := os.Getenv("ALLOT_SEED"); text != "" {
 		var err error
 		if n, err = strconv.ParseUint(text, 10, 64); err != nil {

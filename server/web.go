@@ -195,7 +195,9 @@ func (s *Server) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 			s.limits.dropped.Add(1)
 			return nil, context.Cause(ctx)
 		}
-		passOf(ctx).resumes()
+		if err := passOf(ctx).decides(); err != nil {
+			return nil, err
+		}
 		if m, ok := request.Any().(proto.Message); ok {
 			if err := marked(m); err != nil {
 				return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	_ "github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards"
 	"github.com/allot-engine/allot/units"
 )

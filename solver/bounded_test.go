@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // monotoneProblem makes a small order whose offers grow with their content and are refused beyond a size, so that
@@ -94,7 +96,7 @@ func requirePlan(t testing.TB, p *Problem, plan *Plan) {
 // Whatever the ceiling cuts short, nothing claimed is false.
 func TestBoundedClaimsAreTrue(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	n := 15_000

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // columnsProblem makes a small order whose costs have columns: few steps, so that ties are frequent, prices that may
@@ -107,7 +109,7 @@ func rounds(short, usual, long int) int {
 // The exact search over columns plans what the twin plans, to the last tie.
 func TestColumnsMatchNaive(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	n := rounds(3000, 40_000, 1_000_000)
@@ -144,7 +146,7 @@ func requirePlanOf(t testing.TB, p *Problem, plan *Plan) {
 // Whatever the work allowed cuts short, nothing that the search over sets of sites claims is false.
 func TestLargeClaimsAreTrue(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	n := rounds(3000, 30_000, 1_000_000)
@@ -199,7 +201,7 @@ func TestLargeClaimsAreTrue(t *testing.T) {
 // Nor is what the bounded search claims about lines that may be split.
 func TestBoundedColumnsClaimsAreTrue(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var s Scratch

@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize/convex/lp"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // linearBound returns what the order costs when every warehouse may ship parts of its contents, parts of one content in
@@ -69,7 +71,7 @@ func linearBound(t *testing.T, p *Problem) (float64, bool) {
 // No plan costs less than the linear bound says.
 func TestOptimumAndLinearBound(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var s Scratch

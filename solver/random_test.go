@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // A freely is a search without dominance: it keeps no table of partial plans and drops none because another one leaves
@@ -144,7 +146,7 @@ func (f *freely) search(cost int64, shipments int) {
 // without dominance finds the same cost, and gonum's linear bound lies below it. ALLOT_ORDERS says how many instead.
 func TestRandomOrders(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	n := rounds(1000, 20_000, 1_000_000)
 	if given := os.Getenv("ALLOT_ORDERS"); given != "" {
 		var err error

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // randomProblem makes a small order whose offers are a table of random numbers: nothing monotone about them, many
@@ -78,7 +80,7 @@ func samePlan(a, b *Plan) bool {
 
 func TestSplitMatchesNaive(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	n := rounds(4000, 100_000, 1_000_000)

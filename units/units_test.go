@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/allot-engine/allot/internal/seeds"
 )
 
 func TestParseMoney(t *testing.T) {

@@ -39,7 +39,7 @@ type subject struct {
 	CPU        []float64 `json:"cpu_ns"` // of a decision, by round
 	Wall       []float64 `json:"wall_ns"`
 	Allocs     []float64 `json:"allocs"`
-	Splits     float64   `json:"split_share"`   // decisions whose search for a split made partial plans
+	Splits     float64   `json:"split_share"`   // decisions whose plan has several shipments
 	Refused    float64   `json:"refused_share"` // decisions that refused the order
 
 	decide func()

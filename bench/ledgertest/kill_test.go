@@ -83,7 +83,7 @@ func start(program, network, data string) (p *process, await func() error, err e
 // moment, also while it starts or makes a snapshot, and starts again; then every hold that was answered is there, every
 // repeated request gets its first answer, and at the end the journal's accounting finds nothing oversold.
 func TestKill(t *testing.T) {
-	rounds, seed := size(*killsFlag, 10, 100, 3), seeded()
+	rounds, seed := size(*killsFlag, 10, 100, 3), seeded(t)
 	t.Logf("seed %d, %d rounds", seed, rounds)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	allot, network, data := program(t), t.TempDir(), filepath.Join(t.TempDir(), "data")

@@ -69,6 +69,9 @@ func lookup(list, name string) (string, bool) {
 	return value[:strings.IndexByte(value, ';')], true
 }
 
+// moves tells the request ids of releases and confirmations apart.
+var moves atomic.Uint64
+
 // step does to a shelf what a call asks, and reports whether the outcome is that.
 func step(s shelf, c call, o outcome) (bool, shelf) {
 	if o.none {
@@ -278,9 +281,9 @@ func (s *served) do(ctx context.Context, c call) outcome {
 		}
 		return outcome{hold: fmt.Sprint(a.hold)}
 	case doRelease:
-		h, err = s.move(ctx, release, c.hold+" released "+fmt.Sprint(rand.Uint64()), c.hold, nil)
+		h, err = s.move(ctx, release, c.hold+" released "+fmt.Sprint(moves.Add(1)), c.hold, nil)
 	case doConfirm:
-		h, err = s.move(ctx, confirm, c.hold+" confirmed "+fmt.Sprint(rand.Uint64()), c.hold, nil)
+		h, err = s.move(ctx, confirm, c.hold+" confirmed "+fmt.Sprint(moves.Add(1)), c.hold, nil)
 	default:
 		var r *allotv1.GetResponse
 		r, err = s.allocation.Get(ctx, &allotv1.GetRequest{HoldId: c.hold})
@@ -337,7 +340,7 @@ const onShelf = 12
 // TestLinearizable is the promise that concurrent calls do what they would do one after the other: Allocate, also of the
 // same request at once, Release, Confirm, Get and GetStock. "hot" is all clients on one SKU.
 func TestLinearizable(t *testing.T) {
-	seed := seeded()
+	seed := seeded(t)
 	t.Logf("seed %d", seed)
 	const clients, calls = 8, 100
 	count := size(*historiesFlag, 6, 200, 2)

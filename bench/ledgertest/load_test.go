@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/bench"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/durable"
 	"github.com/allot-engine/allot/ledger/journal/pebblejournal"
@@ -34,7 +34,10 @@ var (
 )
 
 // seeded returns the seed of a run.
-func seeded() uint64 { return cmp.Or(*seedFlag, rand.Uint64()) }
+func seeded(tb testing.TB) uint64 {
+	tb.Helper()
+	return cmp.Or(*seedFlag, seeds.New(tb))
+}
 
 // size returns how much is to be done: what a flag says, or so much by default, with ALLOT_LONG, and with -short.
 func size(told, usual, long, short int) int {
@@ -105,7 +108,7 @@ func open(dir string, s *shape, now func() time.Time, options durable.Options) (
 // ship, cancel and pick short, let holds expire, correct stock, and repeat requests, some of them at once. At the end
 // the journal is added up by an accounting that shares nothing with the ledger.
 func TestLoad(t *testing.T) {
-	allocations, seed := size(*allocationsFlag, 20_000, 1_000_000, 2_500), seeded()
+	allocations, seed := size(*allocationsFlag, 20_000, 1_000_000, 2_500), seeded(t)
 	t.Logf("seed %d, %d allocations", seed, allocations)
 	// Ten days pass, whatever the number of allocations, so that holds expire and days fill up. An answer is remembered for
 	// longer than a request is repeated.

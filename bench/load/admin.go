@@ -105,6 +105,7 @@ const (
 	metricCPU      = "process_cpu_seconds_total"
 	metricHeap     = "go_memstats_heap_alloc_bytes"
 	metricHeapUse  = "go_memstats_heap_inuse_bytes"
+	metricLive     = "go_gc_heap_live_bytes"
 	metricGCs      = "go_gc_duration_seconds_count"
 	metricGCPause  = "go_gc_duration_seconds_sum"
 	metricResident = "process_resident_memory_bytes"
@@ -152,6 +153,14 @@ func heapOf(sample map[string]float64) int64 {
 	return int64(sample[metricHeapUse])
 }
 
+// liveOf is what the last collection found in use; where a target does not tell, with the garbage since then.
+func liveOf(sample map[string]float64) int64 {
+	if x, ok := sample[metricLive]; ok {
+		return int64(x)
+	}
+	return heapOf(sample)
+}
+
 // find makes sure that the port answers.
 func (a *admin) find(ctx context.Context) error {
 	s, err := a.sample(ctx, reachFor)
@@ -192,7 +201,7 @@ func (a *admin) collect(ctx context.Context) (heap int64, profile []byte, err er
 	if err != nil {
 		return 0, nil, err
 	}
-	return heapOf(sample), profile, nil
+	return liveOf(sample), profile, nil
 }
 
 // measure takes the samples at both ends of the measured part, and the profile of what is between.
@@ -221,7 +230,10 @@ func (a *admin) measure(g *generator, over <-chan struct{}) {
 	tell(err)
 	profiled := make(chan error, 1)
 	if g.o.Profile {
-		go func() { profiled <- a.profile(g.ctx) }()
+		go func() {
+			until(g.o.WarmUp + g.o.profileFrom)
+			profiled <- a.profile(g.ctx)
+		}()
 	} else {
 		profiled <- nil
 	}
@@ -235,7 +247,7 @@ func (a *admin) measure(g *generator, over <-chan struct{}) {
 
 // profile keeps a CPU profile of the measured part, or of its first half minute.
 func (a *admin) profile(ctx context.Context) error {
-	seconds := min(max(int(a.o.Duration.Seconds()), 1), 30)
+	seconds := min(max(int((a.o.Duration-2*a.o.profileFrom).Seconds()), 1), 30)
 	raw, err := a.get(ctx, "/debug/pprof/profile?seconds="+strconv.Itoa(seconds), time.Duration(seconds)*time.Second+time.Minute)
 	if err != nil {
 		return err

@@ -53,6 +53,8 @@ type Options struct {
 	Dir     string // for the files beside result.json, which must exist; "": none are written
 	Profile bool   // keep a CPU profile and a heap profile of the target in Dir; they come from its admin port
 
+	profileFrom time.Duration // of the measured part, when the CPU profile begins and before whose end it ends: it takes memory that a soak would count
+
 	// Progress is told of every second when it is over, in order, by one goroutine. It must return soon.
 	Progress func(Second)
 

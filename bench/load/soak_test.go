@@ -4,10 +4,12 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/allot-engine/allot/bench/workload"
+	"github.com/allot-engine/allot/engine"
 )
 
 // days are samples of a heap of 200 MB that goes up and down by a fifth with the hour, with some noise, and leaks.
@@ -46,11 +48,52 @@ func TestJudgeHeap(t *testing.T) {
 // TestSoakOptions: what is worked out from the speed.
 func TestSoakOptions(t *testing.T) {
 	o := SoakOptions{Speed: 300}
-	if err := o.defaults(); err != nil || o.Options.WarmUp+o.Duration != 10*time.Minute || o.Every != 4*time.Second || o.Kind != "soak" {
+	if err := o.defaults(); err != nil || o.Options.WarmUp+o.Duration != 648*time.Second || o.Every != 2400*time.Millisecond || o.Kind != "soak" {
 		t.Errorf("%v: %+v", err, o)
 	}
 	if err := new(SoakOptions).defaults(); err == nil {
 		t.Error("no speed is a speed")
+	}
+}
+
+// TestTouring: every place is quoted once, at its time, among the events of the source, which are as they were.
+func TestTouring(t *testing.T) {
+	spec, ok := workload.Builtin("peak-day-churn")
+	if !ok {
+		t.Fatal("there is no workload peak-day-churn")
+	}
+	w, err := workload.New(spec, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const every = 10 * time.Second
+	places := w.Destinations()[:300]
+	plain := w.Events(w.Arrivals())
+	s := touring(Source{Next: w.Events(w.Arrivals()).Next}, places, "the SKU", every)
+	var got, want workload.Event
+	asked, last := 0, time.Duration(0)
+	for n := 0; n < 5_000 || asked < len(places); n++ {
+		if !s.Next(&got) {
+			t.Fatalf("it ends after %d events", n)
+		}
+		if got.Due < last {
+			t.Fatalf("event %d is due at %v, after one of %v", n, got.Due, last)
+		}
+		last = got.Due
+		if got.Number >= 0 {
+			if !plain.Next(&want) || !reflect.DeepEqual(got, want) {
+				t.Fatalf("event %d of the source is %+v, want %+v", n, got, want)
+			}
+			continue
+		}
+		o := engine.Order{Lines: []engine.Line{{SKU: "the SKU", Quantity: 1}}, To: places[asked]}
+		asked++
+		if got.Kind != workload.Quote || got.Due != time.Duration(asked)*every || !reflect.DeepEqual(got.Order, o) {
+			t.Fatalf("quote %d is %+v", asked, got)
+		}
+	}
+	if asked != len(places) {
+		t.Errorf("%d of %d places", asked, len(places))
 	}
 }
 

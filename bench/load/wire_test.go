@@ -17,6 +17,7 @@ import (
 	"github.com/allot-engine/allot/bench/workload"
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -58,7 +59,7 @@ func randomOrder(rng *rand.Rand) (engine.Order, *allotv1.Order) {
 
 // TestRequestsAreMessages holds what the generator writes against the generated code.
 func TestRequestsAreMessages(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 2000 {

@@ -4,30 +4,30 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// apart gives a child a processor of its own, and this process the others; with one processor they share it.
-func apart(pid int) error {
-	var all, child, rest unix.CPUSet
+// apart gives a child a processor of its own, and this process the others, and returns how many those are; with one processor they share
+// it.
+func apart(pid int) (rest int, err error) {
+	var all, child, others unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		return fmt.Errorf("which processors there are: %w", err)
+		return 0, fmt.Errorf("which processors there are: %w", err)
 	}
-	if all.Count() < 2 || runtime.NumCPU() < 2 {
-		return nil
+	if all.Count() < 2 {
+		return 1, nil
 	}
-	rest = all
-	for cpu := range 8 * len(all) * 8 {
+	others = all
+	for cpu := range 8 * 8 * len(all) { // as many as the set has room for, and more
 		if all.IsSet(cpu) {
 			child.Set(cpu)
-			rest.Clear(cpu)
+			others.Clear(cpu)
 			break
 		}
 	}
-	return errors.Join(pin(pid, &child), pin(os.Getpid(), &rest))
+	return others.Count(), errors.Join(pin(pid, &child), pin(os.Getpid(), &others))
 }
 
 // pin keeps all threads of a process to processors; those that they start inherit it. A thread may start another one meanwhile, so it

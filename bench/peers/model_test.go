@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/allot-engine/allot/engine"
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // bruteForce returns the least cost of a problem by trying every set of candidates.
@@ -147,7 +148,7 @@ func randomProblem(rng *rand.Rand) *problem {
 
 // TestModel holds the models, as the LP files that CBC reads and as the rows that HiGHS gets, against trying everything.
 func TestModel(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for i := range 300 {

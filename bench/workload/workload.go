@@ -274,6 +274,9 @@ func (w *Workload) Warehouses() int { return len(w.warehouses) }
 // Places returns the number of different places to which orders go.
 func (w *Workload) Places() int { return len(w.to) }
 
+// Destinations returns the places to which orders go, each once, in no order that matters. The slice must not be changed.
+func (w *Workload) Destinations() []engine.Destination { return w.to }
+
 // Hash returns a digest of everything that the workload sends by its own arrivals: equal workloads have equal hashes, and what
 // was measured with one can be compared with what was measured with the other.
 func (w *Workload) Hash() string { return w.hash() }

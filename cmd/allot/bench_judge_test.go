@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/allot-engine/allot/bench/compare"
 	"github.com/allot-engine/allot/bench/plan"
@@ -28,6 +31,22 @@ func benchResultsOf(t *testing.T, n int, o synth.Options) string {
 		}
 	}
 	return dir
+}
+
+// writeMadeUp writes a made up result for a script, of 20 seconds: madeup DIR SEED [SLOWER]. SLOWER is the factor of what work takes.
+func writeMadeUp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: madeup DIR SEED [SLOWER]")
+	}
+	o := synth.Options{Seconds: 20, Durable: true}
+	var err error
+	o.Seed, err = strconv.ParseUint(args[1], 10, 64)
+	ts.Check(err)
+	if len(args) == 3 {
+		o.Slower, err = strconv.ParseFloat(args[2], 64)
+		ts.Check(err)
+	}
+	ts.Check(synth.Result(o).Write(ts.MkAbs(args[0])))
 }
 
 // A slowdown ends with a code of its own, equals and improvements with 0, what cannot be compared with 1.

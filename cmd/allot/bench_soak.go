@@ -33,16 +33,19 @@ func newBenchSoak(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "soak",
 		Short: "Find out whether a server's memory grows over a day of the peak, compressed",
-		Long: `Soak runs two days of the peak, by the clock of a server of its own that runs much faster than the time, and compares the server's heap
-at the end of the second with that of the same hours a day before. Orders, expiries and shipments all go by that clock; --in says how
-long it takes. The first day is the warm-up: it takes what the peak needs once. The heap is read after forced collections, and the
-medians of the samples within --hours from the end of either day are compared. Since the days are alike, what is left of the difference
-is what the server does not give back. --limit says how much that may be.
+		Long: `Soak runs a little over two days of the peak, by the clock of a server of its own that runs much faster than the time, and compares
+the server's heap in --hours of the second night with that of the same hours a day before. Orders, expiries and shipments all go by that
+clock; --in says how long it takes. The first 28 hours are the warm-up, --warm-up-day: they take what the peak needs once, and let pass what it
+left. Every place that orders may go to is quoted once in them, since a server keeps the lanes to a place from when it is first asked
+for it. What forced collections leave of the heap is read again and again, and the medians are compared. Since the days are alike, what
+is left of the difference is what the server does not give back. --limit says how much that may be.
 
 A server remembers ended holds and their requests for seven days, so that its heap grows for as long, and rightly so. The own server is
 told by --hold-retention to remember them for two hours of its clock, so that the warm-up reaches a steady state; it remembers refusals for an
 hour. The standard workload, peak-day-churn, is the peak day with every hold released, expired, shipped or cancelled in the end: one that
-leaves holds for ever fills the heap for ever.
+leaves holds for ever fills the heap for ever. So does a server that is too slow for --scale: what times out leaves holds behind.
+
+With --profile-server --out has the heap profiles of both nights: go tool pprof -base heap-before.pprof heap-after.pprof tells what grew.
 
 At the end the books of the callers are held against the server. The exit code is 6 when the heap grew by the limit or more, when
 there is any failure of correctness, or when a condition of --slo does not hold.`,
@@ -63,7 +66,7 @@ there is any failure of correctness, or when a condition of --slo does not hold.
 	f.Float64Var(&fl.limit, "limit", 1, "`PERCENT` by which the heap may grow")
 	f.DurationVar(&fl.retention, "hold-retention", 2*time.Hour, "`TIME` by its clock for which the server remembers ended holds")
 	f.DurationVar(&fl.day, "day", 24*time.Hour, "`TIME` by its clock over which growth is measured; whole days of the workload")
-	f.DurationVar(&fl.warm, "warm-up-day", 24*time.Hour, "`TIME` by its clock before that")
+	f.DurationVar(&fl.warm, "warm-up-day", 28*time.Hour, "`TIME` by its clock before that")
 	f.DurationVar(&fl.hours, "hours", 2*time.Hour, "`TIME` by its clock whose samples are compared")
 	for _, name := range []string{"in", "scale", "limit", "hold-retention", "day", "warm-up-day", "hours"} {
 		completeFlag(cmd, name, cobra.NoFileCompletions)

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(env.Cd+"/network", os.DirFS("testdata/network"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "replace": replace, "serve": startServer, "end": stopServer, "post": post, "flip": flip, "same": same,
+			"exits": exits, "replace": replace, "serve": startServer, "end": stopServer, "post": post, "flip": flip, "same": same, "madeup": writeMadeUp,
 		},
 	})
 }

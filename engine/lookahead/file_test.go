@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-engine/allot/engine/lookahead"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -145,7 +146,7 @@ func FuzzReadForecast(f *testing.F) {
 
 func TestRate(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for range 10_000 {

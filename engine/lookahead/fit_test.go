@@ -10,6 +10,7 @@ import (
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/lookahead"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -86,7 +87,7 @@ func TestFitCounts(t *testing.T) {
 // The order in which orders are seen changes nothing, and days of the week are told apart from two weeks on.
 func TestFitIsOfASet(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := enginetest.New(enginetest.Config{Seed: seed, Warehouses: 3, SKUs: 30})

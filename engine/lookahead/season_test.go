@@ -10,6 +10,7 @@ import (
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/lookahead"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -170,7 +171,7 @@ func TestPricesSaveMoney(t *testing.T) {
 	if testing.Short() {
 		seasons, orders = 1, 700
 	} else if os.Getenv("ALLOT_LONG") != "" {
-		seed, seasons = rand.Uint64(), 8
+		seed, seasons = seeds.New(t), 8
 	}
 	t.Logf("seed %d", seed)
 	for i := range seasons {

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-engine/allot/faults"
+	_ "github.com/allot-engine/allot/internal/seeds"
 )
 
 // archive writes files as text, "-- name --" before each, by name.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/journal"
 	"github.com/allot-engine/allot/units"
@@ -20,7 +21,7 @@ import (
 // seed returns the seed of a test, from ALLOT_SEED or a random one, and tells how to get it again.
 func seed(tb testing.TB) uint64 {
 	tb.Helper()
-	s := rand.Uint64()
+	s := seeds.New(tb)
 	if text := os.Getenv("ALLOT_SEED"); text != "" {
 		var err error
 		if s, err = strconv.ParseUint(text, 10, 64); err != nil {

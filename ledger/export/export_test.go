@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/units"
 	"github.com/parquet-go/parquet-go"
@@ -229,7 +230,7 @@ func cell(kind string, v parquet.Value) string {
 // random is a state after some number of commands.
 func random(t *testing.T, commands int) *ledger.State {
 	t.Helper()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	s := ledger.NewState(ledger.Config{})

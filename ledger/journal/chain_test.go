@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/allot-engine/allot/internal/seeds"
 )
 
 func TestGroupsDecodeToWhatWasEncoded(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/allot-engine/allot/faults"
+	_ "github.com/allot-engine/allot/internal/seeds"
 	"pgregory.net/rapid"
 )
 

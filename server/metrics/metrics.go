@@ -10,6 +10,7 @@ package metrics
 
 import (
 	"net/http"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -83,6 +84,9 @@ type Set struct {
 // callCounts are the calls of one method by status code.
 type callCounts [codes.Unauthenticated + 1]atomic.Uint64
 
+// liveHeap is the heap that the last collection found in use, go_gc_heap_live_bytes: what stays, without the garbage since then.
+var liveHeap = regexp.MustCompile(`^/gc/heap/live:bytes$`)
+
 // New returns the metrics of a server, all of them 0.
 func New() *Set {
 	s := &Set{registry: prometheus.NewRegistry(), methods: allMethods()}
@@ -93,7 +97,7 @@ func New() *Set {
 	s.every.Store(DefaultStageEvery)
 	s.shards = make([]shard, shardCount())
 	s.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		callCollector{s}, decisionCollector{s},
 	)
 	took := prometheus.NewHistogramVec(latency("allot_call_duration_seconds",

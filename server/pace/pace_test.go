@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/allot-engine/allot/internal/seeds"
 )
 
 // Work within a share takes as many times longer, goes on in slices, and ends at once when it is told to.
@@ -48,7 +50,7 @@ func TestShare(t *testing.T) {
 // However long the pieces of work are, from the first rest on any stretch of time that ends with a rest has at most the share
 // of work, and no less than that without the slice that is under way.
 func TestShareOfAnyPieces(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, share := range []float64{0.01, 0.125, 0.25, 0.5, 0.9, 1, 3} {

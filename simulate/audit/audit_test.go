@@ -16,6 +16,7 @@ import (
 
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards/lanes"
 	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
@@ -142,7 +143,7 @@ func audited(t testing.TB, o Options, f history.File) *Audit {
 
 func seeded(t testing.TB) *rand.Rand {
 	t.Helper()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }

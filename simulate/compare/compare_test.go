@@ -19,6 +19,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/simulate/results"
 	"github.com/allot-engine/allot/units"
 )

@@ -5,12 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
 func seed(t *testing.T) uint64 {
 	t.Helper()
-	s := rand.Uint64()
+	s := seeds.New(t)
 	t.Logf("seed %d", s)
 	return s
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -20,13 +19,14 @@ import (
 
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/units"
 )
 
 func seed(t *testing.T) uint64 {
 	t.Helper()
-	s := rand.Uint64()
+	s := seeds.New(t)
 	t.Logf("seed %d", s)
 	return s
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/simulate"
 	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/simulate/results"
@@ -54,7 +55,7 @@ func season(seed uint64, orders int) *simulate.Input {
 // TestReplay records a real run: every figure of the tables comes from the engine, and one goroutine and three give the
 // same bytes.
 func TestReplay(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	orders := 9_000
 	if testing.Short() {

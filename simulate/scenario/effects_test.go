@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-engine/allot/engine/network"
+	_ "github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ratecards"
 	"github.com/allot-engine/allot/ratecards/lanes"
 	"github.com/allot-engine/allot/simulate"

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/simulate/history"
 	"github.com/allot-engine/allot/simulate/results"
 	"github.com/allot-engine/allot/units"
@@ -70,7 +71,7 @@ func study(t testing.TB, orders []results.Order, o Options) *Report {
 
 // TestStudy adds up again, order by order.
 func TestStudy(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 100 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/solver"
 )
 
@@ -181,7 +182,7 @@ func least(p *Problem, orders [][]Counted, unfilled int64) int64 {
 // The bound is never above what the best decision costs, and on the whole not far below.
 func TestBoundIsBelowTheOptimum(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var bounds, optima, nothing int64
@@ -213,7 +214,7 @@ func TestBoundIsBelowTheOptimum(t *testing.T) {
 // The oracle answers what trying every way to share the lines among warehouses does.
 func TestOracleMatchesTrying(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for range rounds(2000) {
@@ -364,7 +365,7 @@ func TestNothingExpected(t *testing.T) {
 // Weights are drawn as often as they say, also where most of them are 0.
 func TestDraw(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 6))
 	for _, weights := range [][]float64{{1}, {0, 3}, {3, 0}, {1, 2, 3, 4}, {0, 0, 1e-9, 0, 1e-9, 0}, {1e9, 1, 1, 1, 1e9}} {
@@ -430,7 +431,7 @@ func TestCapacityHasAPrice(t *testing.T) {
 // The answer depends on the seed, not on the number of workers, and a refresh that is stopped at once still answers.
 func TestPricesAreDeterministic(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	p, f := tiny(rand.New(rand.NewPCG(seed, 3)), 2)
 	refresh := func(o Options) []Prices {
@@ -494,7 +495,7 @@ func distance(truth, f *Forecast) float64 {
 // A wrong forecast comes nearer to the truth with what is seen, and a right one is left nearly as it is.
 func TestLearning(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 4))
 	const skus = 40

@@ -11,6 +11,7 @@ import (
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/bench/load"
 	"github.com/allot-engine/allot/bench/workload"
+	_ "github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger"
 )
 

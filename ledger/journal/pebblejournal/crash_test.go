@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger/journal"
 	"github.com/allot-engine/allot/ledger/journal/journaltest"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -271,7 +272,7 @@ func crashes(t *testing.T, seed uint64, times int, over func(vfs.FS) vfs.FS) err
 }
 
 func TestPowerLossLosesNothingAcknowledged(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	if err := crashes(t, seed, rounds(60, 12_000), func(f vfs.FS) vfs.FS { return f }); err != nil {
 		t.Fatal(err)
@@ -280,7 +281,7 @@ func TestPowerLossLosesNothingAcknowledged(t *testing.T) {
 
 // TestPowerLossLosesWhatWasNotSynced is the control: with syncing turned off the same test must fail.
 func TestPowerLossLosesWhatWasNotSynced(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	err := crashes(t, seed, 100, func(f vfs.FS) vfs.FS { return unsynced{f} })
 	if err == nil {

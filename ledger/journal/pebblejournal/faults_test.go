@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger/journal"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -258,7 +259,7 @@ func endure(f fault, n int, random *rand.Rand) (fired bool, err error) {
 }
 
 func TestFaultsStopTheProcessAndLoseNothing(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {

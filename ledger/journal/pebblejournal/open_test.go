@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/ledger/journal"
 	"github.com/allot-engine/allot/ledger/journal/journaltest"
 	"github.com/cockroachdb/pebble/v2"
@@ -259,7 +260,7 @@ func TestAJournalWithoutItsMarkerIsDamaged(t *testing.T) {
 		})
 	}
 	t.Run("power failures", func(t *testing.T) {
-		seed := rand.Uint64()
+		seed := seeds.New(t)
 		t.Logf("seed %d", seed)
 		random := rand.New(rand.NewPCG(seed, 0))
 		unmarked, begun := 0, 0
