@@ -7,13 +7,14 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
 
 // Bounds of parts change no decision: those without are the same to the last tie, and what the bounds alone settle, which is
 // told by a certificate without states, is optimal.
 func TestPartsChangeNoDecision(t *testing.T) {
-	seed := rand.Uint64()
+	seed := seeds.New(t)
 	t.Logf("seed %d", seed)
 	orders := 400
 	if testing.Short() {

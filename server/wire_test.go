@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"math"
+	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
@@ -98,4 +100,32 @@ func TestWireIsTheMessage(t *testing.T) {
 			t.Fatalf("the answer differs for hold %+v", h)
 		}
 	})
+}
+
+// TestFieldsAreProtowires compares what is written by hand with what protowire writes, where one byte becomes two and five six.
+func TestFieldsAreProtowires(t *testing.T) {
+	for _, field := range []protowire.Number{1, 15, 16, 2047} {
+		for _, v := range []int64{1, 127, 128, 1<<28 - 1, 1 << 28, 1<<35 - 1, 1 << 35, math.MaxInt64, -1} {
+			varint := protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.VarintType), uint64(v))
+			if got := appendInt(nil, field, v); !bytes.Equal(got, varint) {
+				t.Errorf("appendInt(%d, %d) = %x, want %x", field, v, got, varint)
+			}
+			inside := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(v))
+			want := protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), inside)
+			if got := appendInstant(nil, field, units.Instant(v)); !bytes.Equal(got, want) {
+				t.Errorf("appendInstant(%d, %d) = %x, want %x", field, v, got, want)
+			}
+		}
+		for _, n := range []int{1, 127, 128, 16383, 16384} {
+			text := strings.Repeat("x", n)
+			want := protowire.AppendString(protowire.AppendTag(nil, field, protowire.BytesType), text)
+			if got := appendText(nil, field, text); !bytes.Equal(got, want) {
+				t.Errorf("appendText(%d) of %d bytes differs", field, n)
+			}
+			whole, at := begin(nil, field)
+			if got := end(append(whole, text...), at); !bytes.Equal(got, want) {
+				t.Errorf("begin and end of field %d around %d bytes differ", field, n)
+			}
+		}
+	}
 }
