@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -316,95 +314,23 @@ func TestTraces(t *testing.T) {
 	_ = provider.Shutdown(context.Background())
 }
 
-// known returns the names that expressions may use: those of all metrics of a server, with the suffixes of histograms.
-func known(t *testing.T) (names map[string]bool, all []*dto.MetricFamily) {
+// known returns all metrics of a server.
+func known(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
 	m := metrics.New()
 	m.Disk(t.TempDir())
 	s, _ := newServer(t, func(c *Config) { c.Metrics = m })
 	defer s.Close()
-	names = map[string]bool{}
-	for _, f := range families(t, m) {
-		names[f.GetName()] = true
-		if f.GetType() == dto.MetricType_HISTOGRAM {
-			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
-				names[f.GetName()+suffix] = true
-			}
-		}
-		all = append(all, f)
-	}
-	return names, all
-}
-
-var metricName = regexp.MustCompile(`\b(?:allot|go|process)_[a-z0-9_]+`)
-
-// unknown returns the names in an expression that no metric has.
-func unknown(expr string, names map[string]bool) (out []string) {
-	for _, name := range metricName.FindAllString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(expr, `""`), -1) {
-		if !names[name] {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// TestDeploy wants every metric that a panel or an alert names to be there.
-func TestDeploy(t *testing.T) {
-	names, _ := known(t)
-	if bad := unknown(`rate(allot_cals_total{code="allot_x"}[5m])`, names); len(bad) != 1 {
-		t.Fatalf("a misspelt name is not noticed: %v", bad)
-	}
-	raw, err := os.ReadFile("../deploy/grafana/allot.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var board struct {
-		Panels []struct {
-			ID      int
-			Title   string
-			Targets []struct{ Expr string }
-		}
-	}
-	if err := json.Unmarshal(raw, &board); err != nil {
-		t.Fatal(err)
-	}
-	exprs, ids := 0, map[int]bool{}
-	for _, p := range board.Panels {
-		if ids[p.ID] {
-			t.Errorf("two panels have the id %d", p.ID)
-		}
-		ids[p.ID] = true
-		for _, target := range p.Targets {
-			exprs++
-			if bad := unknown(target.Expr, names); len(bad) > 0 || len(metricName.FindAllString(target.Expr, -1)) == 0 {
-				t.Errorf("panel %s: %v in %s", p.Title, bad, target.Expr)
-			}
-		}
-	}
-	rules, err := os.ReadFile("../deploy/prometheus/allot.rules.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.SplitSeq(string(rules), "\n") {
-		if text := strings.TrimSpace(line); !strings.HasPrefix(text, "#") && !strings.HasPrefix(text, "-") && !strings.HasPrefix(text, "summary") && !strings.HasPrefix(text, "description") {
-			if bad := unknown(text, names); len(bad) > 0 {
-				t.Errorf("rules: %v in %s", bad, text)
-			}
-		}
-	}
-	if exprs < 30 || !strings.Contains(string(rules), "alert: AllotErrorBudgetBurnsFast") {
-		t.Errorf("%d expressions", exprs)
-	}
+	return families(t, m)
 }
 
 const listBegin, listEnd = "<!-- metrics: written by `go test ./server -run TestMetricsList -update` -->\n", "<!-- end of metrics -->\n"
 
 // TestMetricsList holds docs/metrics.md to the metrics that there are.
 func TestMetricsList(t *testing.T) {
-	_, all := known(t)
 	var list strings.Builder
 	list.WriteString("\n| metric | type | labels | what it is |\n| --- | --- | --- | --- |\n")
-	for _, f := range all {
+	for _, f := range known(t) {
 		if !strings.HasPrefix(f.GetName(), "allot_") {
 			continue
 		}

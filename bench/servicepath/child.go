@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -141,8 +142,21 @@ type child struct {
 	ended bool
 }
 
-// start starts a child.
-func start(ctx context.Context, kind, dir string, stderr io.Writer) (*child, error) {
+// A shared is a writer for the children and this process together: each child's output is copied to it by a goroutine of its own.
+type shared struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write implements io.Writer.
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.to.Write(p)
+}
+
+// start starts a child. What the child has to say goes to stderr, which others may write to as well.
+func start(ctx context.Context, kind, dir string, stderr *shared) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err

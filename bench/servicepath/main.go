@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	res := &result{Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Dir: *dir, Rounds: *count}
-	m := &measurement{dir: own, rounds: *count, slice: *slice, wanted: wanted, record: *record, stderr: stderr, result: res}
+	m := &measurement{dir: own, rounds: *count, slice: *slice, wanted: wanted, record: *record, stderr: &shared{to: stderr}, result: res}
 	if err := errors.Join(m.run(ctx), os.RemoveAll(own)); err != nil {
 		return err
 	}

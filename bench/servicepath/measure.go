@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,7 +26,7 @@ type measurement struct {
 
 	wanted []string // the parts that are measured
 
-	stderr io.Writer
+	stderr *shared
 	result *result
 
 	memory, durable, echo *child

@@ -148,6 +148,26 @@ func over(a, b []float64) []float64 {
 	return out
 }
 
+// reach is how far the middle half of some differences lies from 0.
+func reach(of []float64) float64 {
+	low, _, high := quartiles(of)
+	return max(-low, high)
+}
+
+// more says in words what the median of some differences is, where it is beyond what is resolved, and their quartiles.
+func more(of []float64, resolved float64, format, unit string) string {
+	low, mid, high := quartiles(of)
+	if low == 0 && high == 0 {
+		return ""
+	}
+	number := func(x float64) string { return fmt.Sprintf(format, x) }
+	between := " (" + number(low) + " to " + number(high) + ")"
+	if max(mid, -mid) <= resolved {
+		return "not resolved" + between
+	}
+	return number(mid) + unit + between
+}
+
 func median(of []float64) float64 { _, m, _ := quartiles(of); return m }
 
 // run measures rounds after one that warms, and prints.
@@ -184,18 +204,21 @@ func run(ctx context.Context, out io.Writer, rounds, decisions int, slice time.D
 	}
 	fmt.Fprintf(out, "%d rounds of %v and %d decisions, %d callers, GOMAXPROCS %d; medians, and quartiles in brackets\n\n", rounds, slice, decisions, bench.Callers, runtime.GOMAXPROCS(0))
 	fmt.Fprintln(out, "| watched | µs a call | more | ns a decision | more | allocations |\n| --- | --- | --- | --- | --- | --- |")
-	plain := all[0]
-	for _, w := range all {
-		calls, decided := over(w.calls, plain.calls), over(w.decisions, plain.decisions)
-		share := make([]float64, len(calls))
-		for i := range calls {
-			share[i] = 100 * calls[i] / plain.calls[i]
+	plain, control := all[0], all[1]
+	share := func(w *watched) []float64 {
+		out := over(w.calls, plain.calls)
+		for i := range out {
+			out[i] *= 100 / plain.calls[i]
 		}
-		sl, sm, sh := quartiles(share)
-		dl, dm, dh := quartiles(decided)
-		fmt.Fprintf(out, "| %s | %.1f | %+.1f %% (%+.1f to %+.1f) | %.0f | %+.0f (%+.0f to %+.0f) | %.1f |\n",
-			w.name, median(w.calls), sm, sl, sh, median(w.decisions), dm, dl, dh, median(w.allocations))
+		return out
 	}
+	noCall, noDecision := reach(share(control)), reach(over(control.decisions, plain.decisions))
+	for _, w := range all {
+		fmt.Fprintf(out, "| %s | %.1f | %s | %.0f | %s | %.1f |\n", w.name, median(w.calls), more(share(w), noCall, "%+.1f", " %"),
+			median(w.decisions), more(over(w.decisions, plain.decisions), noDecision, "%+.0f", ""), median(w.allocations))
+	}
+	fmt.Fprintf(out, "\nControl: a server that is the same as the first was up to %.1f %% of a call and %.0f ns of a decision off in half of the rounds; "+
+		"less than that is not resolved.\n", noCall, noDecision)
 	began := time.Now()
 	for range clockReads {
 		_ = time.Since(began)

@@ -39,3 +39,24 @@ func TestQuartiles(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestMore calls a difference one only where it is beyond that of the control.
+func TestMore(t *testing.T) {
+	for _, tt := range []struct {
+		of       []float64
+		resolved float64
+		want     string
+	}{
+		{[]float64{0, 0, 0}, 1, ""},
+		{[]float64{1, 2, 3}, 2, "not resolved (+1.5 to +2.5)"},
+		{[]float64{-1, -2, -3}, 2, "not resolved (-2.5 to -1.5)"},
+		{[]float64{1, 2, 3}, 1.9, "+2.0 % (+1.5 to +2.5)"},
+	} {
+		if got := more(tt.of, tt.resolved, "%+.1f", " %"); got != tt.want {
+			t.Errorf("%v beyond %v: %q, want %q", tt.of, tt.resolved, got, tt.want)
+		}
+	}
+	if got := reach([]float64{-4, -2, 3}); got != 3 {
+		t.Error(got)
+	}
+}

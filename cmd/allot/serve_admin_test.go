@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -21,16 +20,7 @@ func (s *serving) scrape(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
+	return answered(t, request)
 }
 
 // TestAdminPortInUse tells who asks for an admin port that another has, and how to do without.

@@ -106,6 +106,12 @@ func (s *serving) post(t *testing.T, method, body string) string {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	return answered(t, request)
+}
+
+// answered sends a request and returns the body of its answer.
+func answered(t *testing.T, request *http.Request) string {
+	t.Helper()
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +122,7 @@ func (s *serving) post(t *testing.T, method, body string) string {
 		t.Fatal(err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s: %s", method, answer.Status, raw)
+		t.Fatalf("%s: %s: %s", request.URL, answer.Status, raw)
 	}
 	return string(raw)
 }

@@ -311,3 +311,41 @@ func TestDisk(t *testing.T) {
 		t.Errorf("%v bytes are free where there is no disk", free)
 	}
 }
+
+// TestLatencyBuckets puts a time at each bound of the classic buckets, and wants it in that bucket and those above; the native buckets
+// are there as well, 10 % apart or less.
+func TestLatencyBuckets(t *testing.T) {
+	s := New()
+	for _, bound := range buckets {
+		s.Stage(Decide, time.Duration(math.Round(bound*1e9)))
+	}
+	s.Stage(Decide, time.Minute)
+	families, err := s.Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "allot_stage_duration_seconds" })
+	for _, m := range families[at].GetMetric() {
+		h := m.GetHistogram()
+		if m.GetLabel()[0].GetValue() != Decide.String() {
+			if h.GetSampleCount() != 0 {
+				t.Errorf("%v was counted", m.GetLabel())
+			}
+			continue
+		}
+		if len(h.GetBucket()) != len(buckets) || h.GetSampleCount() != uint64(len(buckets))+1 {
+			t.Fatalf("%d buckets of %d, %d times", len(h.GetBucket()), len(buckets), h.GetSampleCount())
+		}
+		for i, b := range h.GetBucket() {
+			if b.GetUpperBound() != buckets[i] || b.GetCumulativeCount() != uint64(i)+1 {
+				t.Errorf("bucket %d, up to %v, has %d", i, b.GetUpperBound(), b.GetCumulativeCount())
+			}
+		}
+		if growth := math.Pow(2, math.Pow(2, -float64(h.GetSchema()))); len(h.GetPositiveSpan()) == 0 || growth > 1.1 {
+			t.Errorf("native buckets %v apart: %v", growth, h.GetPositiveSpan())
+		}
+	}
+	if !slices.IsSorted(buckets) || buckets[0] != 50e-6 || buckets[len(buckets)-1] != 5 {
+		t.Errorf("bounds %v", buckets)
+	}
+}
