@@ -212,7 +212,7 @@ func (r *reserver) Run(ctx context.Context, d time.Duration) (bench.Window, erro
 	for _, client := range r.clients {
 		wg.Go(func() {
 			n := int64(0)
-			for time.Now().Before(deadline) {
+			for first := true; first || time.Now().Before(deadline); first = false {
 				i := r.next.Add(1)
 				c := &r.claims[int(i)%len(r.claims)]
 				var hold int64

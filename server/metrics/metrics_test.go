@@ -30,18 +30,18 @@ func gathered(t testing.TB, s *Set) map[string]float64 {
 	out := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			labels := ""
+			var labels strings.Builder
 			for _, l := range m.GetLabel() {
-				labels += "/" + l.GetValue()
+				labels.WriteString("/" + l.GetValue())
 			}
 			switch f.GetType() {
 			case dto.MetricType_COUNTER:
-				out[f.GetName()+labels] = m.GetCounter().GetValue()
+				out[f.GetName()+labels.String()] = m.GetCounter().GetValue()
 			case dto.MetricType_GAUGE:
-				out[f.GetName()+labels] = m.GetGauge().GetValue()
+				out[f.GetName()+labels.String()] = m.GetGauge().GetValue()
 			default:
-				out[f.GetName()+labels] = float64(m.GetHistogram().GetSampleCount())
-				out[f.GetName()+"/sum"+labels] = m.GetHistogram().GetSampleSum()
+				out[f.GetName()+labels.String()] = float64(m.GetHistogram().GetSampleCount())
+				out[f.GetName()+"/sum"+labels.String()] = m.GetHistogram().GetSampleSum()
 			}
 		}
 	}
