@@ -242,7 +242,7 @@ type Window struct {
 	Aborted float64 // share of calls that ended in ABORTED, to be tried again; they are no answers
 }
 
-// Run calls from every caller for a time.
+// Run calls from every caller for a time, and at least once.
 func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 	runtime.GC() // what the window before left is not this one's to collect
 	var calls, aborted atomic.Int64
@@ -254,7 +254,7 @@ func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 		wg.Go(func() {
 			n := int64(0)
 			var answer []byte
-			for time.Now().Before(deadline) {
+			for first := true; first || time.Now().Before(deadline); first = false {
 				request := c.next(nil) // grpc-go may still be sending the last one
 				err := c.conn.Invoke(ctx, c.method, &request, &answer)
 				switch {

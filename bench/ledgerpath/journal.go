@@ -60,7 +60,7 @@ func (r *raw) Append(_, expected uint64, records [][]byte) (journal.Position, er
 	return journal.Position{Sequence: expected + uint64(len(records))}, errors.Join(err, fdatasync(r.file))
 }
 
-// commit lets every caller add records and wait for each, for a time, and returns the records a second.
+// commit lets every caller add records and wait for each, for a time and at least once, and returns the records a second.
 func commit(c *journal.Committer, d time.Duration) (float64, error) {
 	var total atomic.Int64
 	var failed atomic.Pointer[error]
@@ -75,12 +75,13 @@ func commit(c *journal.Committer, d time.Duration) (float64, error) {
 				record[k] = byte(random.Uint32()) & 63 // not quite incompressible
 			}
 			n := int64(0)
-			for ; time.Now().Before(deadline); n++ {
+			for first := true; first || time.Now().Before(deadline); first = false {
 				record[random.IntN(len(record))]++
 				if err := c.Wait(c.Add(record)); err != nil {
 					failed.Store(&err)
 					return
 				}
+				n++
 			}
 			total.Add(n)
 		})
