@@ -282,7 +282,7 @@ type Window struct {
 	Aborted float64 // share of calls that ended in ABORTED, to be tried again; they are no answers
 }
 
-// Run calls from every caller for a time.
+// Run calls from every caller for a time, and at least once.
 func (c *Caller) Run(ctx context.Context, d time.Duration) (Window, error) {
 	runtime.GC() // what the window before left is not this one's to collect
 	var calls, aborted atomic.Int64
