@@ -11,7 +11,7 @@ func TestSoakAndSaturateMisused(t *testing.T) {
 	for want, args := range map[string]string{
 		"--in: 1s is too short; write 5s or more":                         "soak --in 1s",
 		"--target: a soak starts a server of its own":                     "soak --target 127.0.0.1:1",
-		"--in: the clock would run 36000 times as fast":                   "soak --in 5s",
+		"--in: the clock would run 38880 times as fast":                   "soak --in 5s",
 		"--limit: 0 is out of range; write percent above 0":               "soak --limit 0",
 		"--scale: -1 is out of range":                                     "soak --scale=-1",
 		"--tolerance: 0.1 is out of range; write percent from 0.5 to 50":  "saturate --tolerance 0.1",
