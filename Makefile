@@ -116,7 +116,7 @@ bench-peers: ## Measure Allot beside HiGHS, CBC, PostgreSQL, an echo and raw app
 
 .PHONY: pgo
 pgo: ## Record the profile that the build is guided by anew: cmd/allot/default.pgo
-	$(say) 'recording calls, streams and a replay'
+	$(say) 'recording calls, streams and batches; some minutes'
 	@rm -rf .build/pgo
 	@go run ./bench/servicepath --record .build/pgo
 	@go tool pprof -proto .build/pgo/*.pprof > cmd/allot/default.pgo
