@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/bench"
 	"github.com/allot-engine/allot/engine/enginetest"
 )
@@ -64,11 +65,33 @@ type load struct {
 	run    func(context.Context, time.Duration) (bench.Window, error)
 }
 
-func (m *measurement) run(ctx context.Context) (err error) {
+func (m *measurement) run(ctx context.Context) error {
 	world := enginetest.New(bench.ServiceWorld)
 	orders := bench.SampleOrders(world, sampleOrders)
 	world.Close()
+	m.result.Subjects = make([]*subject, subjects)
+	for i := range m.result.Subjects {
+		m.result.Subjects[i] = &subject{}
+	}
+	for _, part := range parts {
+		if slices.Contains(m.wanted, part) {
+			if err := m.runPart(ctx, part, orders); err != nil {
+				return err
+			}
+		}
+	}
+	m.promise()
+	return nil
+}
+
+// runPart measures a part, with servers of its own: what the others have left in a ledger would cost it collections.
+func (m *measurement) runPart(ctx context.Context, part string, orders []*allotv1.Order) (err error) {
 	var next atomic.Int64
+	dir := filepath.Join(m.dir, part)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	m.memory, m.durable, m.echo = nil, nil, nil
 	defer func() {
 		for _, c := range []*child{m.memory, m.durable, m.echo} {
 			if c != nil {
@@ -80,7 +103,7 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		at   **child
 		kind string
 	}{{&m.memory, "memory"}, {&m.durable, "durable"}} {
-		if *c.at, err = start(ctx, c.kind, m.dir, m.stderr); err != nil {
+		if *c.at, err = start(ctx, c.kind, dir, m.stderr); err != nil {
 			return err
 		}
 	}
@@ -115,12 +138,12 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	loads[batchMemory] = load{"batches in memory", m.memory, bench.AllocateBatchCaller(m.memory.conn, &next, orders).Run}
 	loads[batchDurable] = load{"batches, durable", m.durable, bench.AllocateBatchCaller(m.durable.conn, &next, orders).Run}
 	if err := errors.Join(
-		os.WriteFile(filepath.Join(m.dir, unaryAnswer), make([]byte, m.result.Answer), 0o600),
-		os.WriteFile(filepath.Join(m.dir, streamAnswer), answer, 0o600),
+		os.WriteFile(filepath.Join(dir, unaryAnswer), make([]byte, m.result.Answer), 0o600),
+		os.WriteFile(filepath.Join(dir, streamAnswer), answer, 0o600),
 	); err != nil {
 		return err
 	}
-	if m.echo, err = start(ctx, "echo", m.dir, m.stderr); err != nil {
+	if m.echo, err = start(ctx, "echo", dir, m.stderr); err != nil {
 		return err
 	}
 	loads[unaryEcho] = load{"echo of calls", m.echo, bench.EchoCaller(m.echo.conn, m.result.Request).Run}
@@ -131,24 +154,24 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		}
 		loads[i] = load{map[bool]string{true: "echo of streams", false: "echo of streams, as bytes"}[typed], m.echo, c.Run}
 	}
-	return m.measure(ctx, loads)
+	return m.measure(ctx, part, loads)
 }
 
-// measure calls every subject once a round, in turns.
-func (m *measurement) measure(ctx context.Context, loads []load) error {
-	all := make([]*subject, len(loads))
+// measure calls every subject of a part once a round, in turns.
+func (m *measurement) measure(ctx context.Context, part string, loads []load) error {
+	all := m.result.Subjects
 	for i := range loads {
-		all[i] = &subject{Name: loads[i].name}
+		all[i].Name = loads[i].name
 	}
 	for round := range m.rounds + 1 {
 		if round == 1 {
-			if err := m.profile(); err != nil {
+			if err := m.profile(part); err != nil {
 				return err
 			}
 		}
 		for i := range loads {
 			at := (i + round) % len(loads)
-			if !slices.Contains(m.wanted, partOf(at)) {
+			if partOf(at) != part {
 				continue
 			}
 			l, s := &loads[at], all[at]
@@ -173,14 +196,9 @@ func (m *measurement) measure(ctx context.Context, loads []load) error {
 				s.Server = append(s.Server, float64((after-before).Nanoseconds())/1e3/float64(w.Answers))
 			}
 		}
-		fmt.Fprintf(m.stderr, "round %d of %d\n", round, m.rounds)
+		fmt.Fprintf(m.stderr, "%s: round %d of %d\n", part, round, m.rounds)
 	}
-	if err := m.profiled(); err != nil {
-		return err
-	}
-	m.result.Subjects = all
-	m.promise()
-	return nil
+	return m.profiled()
 }
 
 // promise holds the subjects against each other.
@@ -209,7 +227,7 @@ func (m *measurement) promise() {
 }
 
 // profile begins to record.
-func (m *measurement) profile() error {
+func (m *measurement) profile(part string) error {
 	if m.record == "" {
 		return nil
 	}
@@ -217,7 +235,7 @@ func (m *measurement) profile() error {
 		return err
 	}
 	for _, c := range []*child{m.memory, m.durable} {
-		file, err := filepath.Abs(filepath.Join(m.record, c.kind+".pprof"))
+		file, err := filepath.Abs(filepath.Join(m.record, part+"-"+c.kind+".pprof"))
 		if err != nil {
 			return err
 		}
