@@ -2,7 +2,6 @@ package server
 
 import (
 	"math"
-	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -101,12 +100,27 @@ func appendParcel(b []byte, field protowire.Number, snap *network.Snapshot, p *e
 // appendHold appends a pending hold in the wire format of allot.v1.Hold.
 func appendHold(b []byte, field protowire.Number, id ledger.HoldID, order string, expires units.Instant) []byte {
 	b, at := begin(b, field)
-	b, name := begin(b, 1)
-	b = end(strconv.AppendUint(b, uint64(id), 10), name)
+	b = appendNumber(b, 1, uint64(id))
 	b = appendText(b, 2, order)
 	b = appendInt(b, 3, int64(allotv1.HoldState_HOLD_STATE_PENDING))
 	b = appendInstant(b, 4, expires)
 	return end(b, at)
+}
+
+// appendNumber appends a number as decimal text.
+func appendNumber(b []byte, field protowire.Number, v uint64) []byte {
+	digits := 1
+	for p := uint64(10); digits < 20 && v >= p; p *= 10 {
+		digits++
+	}
+	b = append(appendTag(b, field, protowire.BytesType), byte(digits))
+	at := len(b)
+	b = append(b, "00000000000000000000"[:digits]...)
+	for i := at + digits - 1; v > 0; i-- {
+		b[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return b
 }
 
 // appendTag is protowire.AppendTag for the numbers that our fields have, up to 2,047. It is there, with appendVarint, since the compiler
