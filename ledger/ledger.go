@@ -14,6 +14,8 @@ type Log interface {
 	Append(e *Event)
 	// Wait returns when the event with a number and all before it are kept for good, or the error why they may not be.
 	Wait(sequence uint64) error
+	// Flush begins to keep what was appended, without waiting. What nobody waits for need not be kept before.
+	Flush()
 }
 
 // A Ledger is a [State] for any number of goroutines: a mutex is its sequencer, and readers of views do not take it.
@@ -67,6 +69,13 @@ func (l *Ledger) wait(sequence uint64) error {
 		return nil
 	}
 	return l.log.Wait(sequence)
+}
+
+// Flush begins to keep what was begun, without waiting for it.
+func (l *Ledger) Flush() {
+	if l.log != nil {
+		l.log.Flush()
+	}
 }
 
 // View returns the counters for reading, without waiting for anybody.

@@ -14,6 +14,7 @@ type tape struct{ events [][]byte }
 
 func (l *tape) Append(e *Event)   { l.events = append(l.events, AppendEvent(nil, e)) }
 func (l *tape) Wait(uint64) error { return nil }
+func (l *tape) Flush()            {}
 
 // A slowLog keeps events when it is told to.
 type slowLog struct {
@@ -47,6 +48,8 @@ func (l *slowLog) Wait(sequence uint64) error {
 	}
 	return l.err
 }
+
+func (l *slowLog) Flush() {}
 
 // keep makes events up to a number last.
 func (l *slowLog) keep(sequence uint64) {

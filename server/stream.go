@@ -279,6 +279,7 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 	d := n.take()
 	defer n.give(d)
 	d.group = g
+	defer s.ledger.Flush()
 	for i := range items {
 		if ctx.Err() != nil { // nobody hears the answers
 			g.orders = len(items)

@@ -176,6 +176,9 @@ func (a *appender) Wait(sequence uint64) error {
 	return a.store.committer.Wait(sequence)
 }
 
+// Flush is ledger.Log's.
+func (a *appender) Flush() { a.store.committer.Flush() }
+
 // fail ends the store, once.
 func (s *Store) fail(err error) {
 	s.failing.Do(func() {

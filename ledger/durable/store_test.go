@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 
 	"github.com/allot-engine/allot/ledger"
 	"github.com/allot-engine/allot/ledger/journal"
@@ -713,4 +714,47 @@ func TestThePastIsReadWhileItGrowsAndIsDropped(t *testing.T) {
 	if _, err := Verify(j, nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestBegunIsKeptWhenItIsWanted begins holds for which nobody waits: they are kept from Flush on, from the next wait on, and at
+// the end.
+func TestBegunIsKeptWhenItIsWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := journal.NewMemory()
+		s := mustOpen(t, keep{memory}, options())
+		l := s.Ledger()
+		setUp(t, l)
+		number := 0
+		begin := func() uint64 {
+			t.Helper()
+			number++
+			_, sequence, err := l.Begin(&ledger.Allocation{
+				At: 10, TTL: 600, Request: ledger.Request{ID: fmt.Sprint("begun ", number)}, Stock: []ledger.StockClaim{{Warehouse: 0, SKU: 0, Quantity: 1}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			return sequence
+		}
+		first := begin()
+		if s.Durable() != first-1 {
+			t.Errorf("%d is durable of %d events, the last of which nobody waits for", s.Durable(), first)
+		}
+		l.Flush()
+		synctest.Wait()
+		if s.Durable() != first {
+			t.Errorf("after Flush %d is durable of %d events", s.Durable(), first)
+		}
+		if third := begin() + 1; begin() != third || l.Wait(third) != nil || s.Durable() != third {
+			t.Errorf("%d is durable of %d events that were waited for", s.Durable(), third)
+		}
+		last := begin()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, end := memory.Bounds(); end.Sequence != last {
+			t.Errorf("%d of %d events are kept at the end", end.Sequence, last)
+		}
+	})
 }

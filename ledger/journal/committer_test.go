@@ -44,6 +44,11 @@ func TestCommitterGathersWhileItCommits(t *testing.T) {
 		j, epoch := newSlow(t)
 		c := NewCommitter(j, epoch, 0, func(err error) { t.Error(err) })
 		c.Add([]byte("a"))
+		synctest.Wait()
+		if len(j.begun) > 0 {
+			t.Error("a group is committed that nobody waits for")
+		}
+		c.Flush()
 		if n := <-j.begun; n != 1 {
 			t.Errorf("the first group has %d records; it must not wait for more", n)
 		}
@@ -82,9 +87,11 @@ func TestCommitterFailsOnceAndForGood(t *testing.T) {
 		var heard []error
 		c := NewCommitter(j, epoch, 0, func(err error) { heard = append(heard, err) })
 		c.Add([]byte("a"))
+		c.Flush()
 		<-j.begun
 		j.next <- nil
 		c.Add([]byte("b"))
+		c.Flush()
 		<-j.begun
 		c.Add([]byte("c"))
 		changed := c.Changed()
@@ -172,11 +179,13 @@ func TestCommitterCutsLongGroups(t *testing.T) {
 		j, epoch := newSlow(t)
 		c := NewCommitter(j, epoch, 0, nil)
 		c.Add(nil)
+		c.Flush()
 		<-j.begun
 		big := make([]byte, groupBytes/2)
 		for range 5 {
 			c.Add(big)
 		}
+		c.Flush()
 		var groups []int
 		for range 6 {
 			j.next <- nil
@@ -218,6 +227,7 @@ func TestCommitterKeepsBoundRecordsTogether(t *testing.T) {
 			}
 		}
 		c.AddBound([]byte("a"), true)
+		c.Flush()
 		let()
 		if len(groups) > 0 {
 			t.Error("a group is committed without the record that its last one is bound to")
@@ -230,6 +240,7 @@ func TestCommitterKeepsBoundRecordsTogether(t *testing.T) {
 			t.Errorf("groups of %v, %v", groups, err)
 		}
 		c.Add(nil)
+		c.Flush()
 		synctest.Wait() // it is being appended, and all of these gather
 		half := make([]byte, groupBytes/2)
 		c.Add(half)
@@ -239,6 +250,7 @@ func TestCommitterKeepsBoundRecordsTogether(t *testing.T) {
 		c.AddBound(nil, false)
 		c.Add(nil)
 		c.AddBound(nil, true) // and one is open
+		c.Flush()
 		groups = nil
 		let()
 		if want := []int{1}; !slices.Equal(groups, want) {
