@@ -122,12 +122,17 @@ func (sc *Scratch) destination(order *Order) (to Destination, known bool) {
 	return to, true
 }
 
+// countryOf returns the code of the country that an order goes to.
+func countryOf(to *Destination) string {
+	if to.Country == "" {
+		return "US"
+	}
+	return to.Country
+}
+
 func (sc *Scratch) resolveDestination(to *Destination) {
 	e, places := sc.e, sc.e.snap.Places
-	country := to.Country
-	if country == "" {
-		country = "US"
-	}
+	country := countryOf(to)
 	var err error
 	var found *destination
 	var known bool

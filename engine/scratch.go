@@ -24,6 +24,8 @@ type Scratch struct {
 
 	laneHits, laneMisses uint64
 
+	foreseen foreseen
+
 	// The order at hand.
 	stock    *StockView
 	shadow   *Prices // of the stock view; nil while a search leaves them aside

@@ -130,6 +130,14 @@ func (l *Ledger) Begin(a *Allocation) (h Hold, sequence uint64, err error) {
 	return h, sequence, err
 }
 
+// Foresee brings what Begin will look at for these request ids and SKUs close to the processor, all of it at once; see
+// State.Foresee. It changes nothing that can be seen, and any ids and SKUs will do.
+func (l *Ledger) Foresee(requests []string, skus []SKU) {
+	l.mu.Lock()
+	l.state.foreseeGrants(requests, skus)
+	l.mu.Unlock()
+}
+
 // Wait returns when the event with a number and all before it are kept for good, or the error why nobody knows whether they
 // are. 0 is kept.
 func (l *Ledger) Wait(sequence uint64) error { return l.wait(sequence) }

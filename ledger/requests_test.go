@@ -87,7 +87,7 @@ func TestRequestTableClosesGaps(t *testing.T) {
 	}
 }
 
-// Foreseeing any events leaves a state as it is, and comes to no harm.
+// Foreseeing any events and grants leaves a state as it is, and comes to no harm.
 func TestForeseeChangesNothing(t *testing.T) {
 	s := NewState(Config{})
 	events := []Event{
@@ -101,6 +101,7 @@ func TestForeseeChangesNothing(t *testing.T) {
 		t.Helper()
 		before := dump(s)
 		s.Foresee(events)
+		s.foreseeGrants([]string{"a", "", "c"}, []SKU{0, 1, -1, 1 << 30, 0})
 		if after := dump(s); after != before {
 			t.Errorf("before\n%s\nafter\n%s", before, after)
 		}

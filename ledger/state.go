@@ -310,6 +310,25 @@ func (s *State) Foresee(events []Event) {
 	s.foreseen = seen // else the compiler could leave it all out
 }
 
+// foreseeGrants is Foresee for grants that are yet to be decided.
+func (s *State) foreseeGrants(requests []string, skus []SKU) {
+	seen := s.foreseen
+	if s.requests.len() > 0 {
+		for _, id := range requests {
+			seen += uint64(s.requests.at(s.requests.hash(id)).hash)
+		}
+	}
+	for _, sku := range skus {
+		if uint(sku) < uint(s.columns.skus) {
+			seen += s.columns.changed[sku] + s.columns.crossed[int(sku)*crossings]
+			if head := s.claims.heads[sku]; head != 0 {
+				seen += uint64(s.claims.at(head).prev)
+			}
+		}
+	}
+	s.foreseen = seen
+}
+
 // follows reports whether everything that an event names is there.
 func (s *State) follows(e *Event) bool {
 	var f faults

@@ -79,7 +79,8 @@ type desk struct {
 	claims   ledger.Allocation
 	question []byte
 	body     []byte
-	group    *group // that the order is one of; nil where it is by itself
+	outlook  outlook // on the orders of a group
+	group    *group  // that the order is one of; nil where it is by itself
 	watch
 }
 

@@ -280,6 +280,7 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 	defer n.give(d)
 	d.group = g
 	defer s.ledger.Flush()
+	s.foresee(n, d, items, now)
 	for i := range items {
 		if ctx.Err() != nil { // nobody hears the answers
 			g.orders = len(items)
