@@ -698,6 +698,9 @@ func (s *State) Stock(w Warehouse, sku SKU) Stock {
 // Open returns the number of holds that have their claims.
 func (s *State) Open() int { return s.open }
 
+// Remembered returns the number of holds, refusals and answers to other commands that are remembered: what Write writes grows with it.
+func (s *State) Remembered() int { return s.holds.len() + s.refused.len() + s.answered.len() }
+
 func checkText(f *faults, field, text string) {
 	if len(text) > MaxIDLength {
 		f.addf(field, "has %d bytes; write at most %d", len(text), MaxIDLength)

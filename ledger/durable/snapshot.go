@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/allot-engine/allot/ledger/journal"
 )
@@ -40,35 +41,45 @@ func (s *Store) Snapshot() error {
 		return errStopped
 	default:
 	}
-	at, err := s.fold()
+	at, remembered, err := s.fold()
 	if err != nil {
 		return err
 	}
-	s.next.Store(at.Sequence + uint64(s.options.SnapshotEvery))
+	s.next.Store(at.Sequence + s.options.interval(remembered))
 	return s.retire()
 }
 
-// fold makes a snapshot at the end of the journal from the one before and the records since.
-func (s *Store) fold() (journal.Position, error) {
+// interval returns how many records after a snapshot of so many holds and answers the next one is due. A snapshot writes all of
+// them, so where they are many it is made less often, half as many records apart as it has items: otherwise a ledger of ten
+// million holds would write each of them for every tenth record. A restart reads them all anyway, and so takes up to half as long
+// again; at most eight times SnapshotEvery records are between two snapshots.
+func (o *Options) interval(remembered int) uint64 {
+	most := min(o.SnapshotEvery, math.MaxInt/8) * 8
+	return uint64(max(o.SnapshotEvery, min(remembered/2, most)))
+}
+
+// fold makes a snapshot at the end of the journal from the one before and the records since. It returns where it is, and how much
+// it remembers.
+func (s *Store) fold() (journal.Position, int, error) {
 	state, from, err := base(s.journal, s.config, everything, s.log)
 	if err != nil {
-		return from, err
+		return from, 0, err
 	}
 	s.verified[from.Sequence] = true
 	f := fold{journal: s.journal, state: state, at: from, stop: s.stop}
 	if err := f.run(everything); err != nil {
-		return from, err
+		return from, 0, err
 	}
 	if f.at == from {
-		return from, nil
+		return from, state.Remembered(), nil
 	}
 	written, err := s.journal.WriteSnapshot(s.epoch, f.at, func(w io.Writer) error { return state.Write(&stoppable{w, s.stop}) })
 	if err != nil {
-		return from, fmt.Errorf("writing a snapshot at %d: %w", f.at.Sequence, err)
+		return from, 0, fmt.Errorf("writing a snapshot at %d: %w", f.at.Sequence, err)
 	}
 	delete(s.verified, f.at.Sequence)
 	s.log.Info("snapshot", "sequence", f.at.Sequence, "bytes", written.Size, "events", f.at.Sequence-from.Sequence)
-	return f.at, nil
+	return f.at, state.Remembered(), nil
 }
 
 // A stoppable is a writer that fails when something stops.

@@ -107,7 +107,7 @@ func (s *Store) recover() (*ledger.State, journal.Position, error) {
 		return nil, at, err
 	}
 	s.verified[at.Sequence] = true
-	s.next.Store(at.Sequence + uint64(s.options.SnapshotEvery))
+	s.next.Store(at.Sequence + s.options.interval(state.Remembered()))
 	f := fold{journal: s.journal, state: state, at: at}
 	if err := f.run(everything); err != nil {
 		return nil, at, err

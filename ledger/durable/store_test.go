@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -324,6 +325,26 @@ func TestAllSnapshotsMayBeDamagedWhileAllRecordsAreThere(t *testing.T) {
 	defer s.Close()
 	if !bytes.Equal(recovered(t, s.History), want) {
 		t.Error("another state")
+	}
+}
+
+func TestLargeLedgersMakeFewerSnapshots(t *testing.T) {
+	for _, c := range []struct {
+		every, remembered int
+		want              uint64
+	}{
+		{1_000_000, 0, 1_000_000},
+		{1_000_000, 2_000_001, 1_000_000},
+		{1_000_000, 2_000_002, 1_000_001},
+		{1_000_000, 16_000_000, 8_000_000},
+		{1_000_000, 1 << 40, 8_000_000},
+		{5, 1_000, 40},
+		{math.MaxInt, 1_000, math.MaxInt},
+	} {
+		o := Options{SnapshotEvery: c.every}
+		if got := o.interval(c.remembered); got != c.want {
+			t.Errorf("every %d records, with %d holds and answers: the next after %d, want %d", c.every, c.remembered, got, c.want)
+		}
 	}
 }
 
