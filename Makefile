@@ -112,7 +112,7 @@ bench-overload: ## Measure what is left of the service beyond its rate, and besi
 .PHONY: bench-peers
 bench-peers: ## Measure Allot beside HiGHS, CBC, PostgreSQL, an echo and raw appends on the same orders; some ten minutes
 	$(say) 'measuring the peers; bench/README.md says what and how'
-	@go run ./bench/peers
+	@go run -pgo=cmd/allot/default.pgo ./bench/peers
 
 .PHONY: pgo
 pgo: ## Record the profile that the build is guided by anew: cmd/allot/default.pgo

@@ -21,6 +21,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
 	"github.com/allot-engine/allot/engine/network"
+	"github.com/allot-engine/allot/internal/census"
 	_ "github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
 )
@@ -617,15 +618,15 @@ func TestPopulation(t *testing.T) {
 		}
 		of[w.places.Region(row)]++
 	}
-	people := uint64(0)
+	people := int64(0)
 	for state := range of {
-		people += residents[state]
+		people += census.Residents[state]
 	}
 	if len(of) != 49 || of["AK"]+of["HI"]+of["PR"] > 0 {
 		t.Errorf("orders go to %d states", len(of))
 	}
 	for _, state := range slices.Sorted(maps.Keys(of)) {
-		want := float64(orders) * float64(residents[state]) / float64(people)
+		want := float64(orders) * float64(census.Residents[state]) / float64(people)
 		if got := float64(of[state]); math.Abs(got-want) > 6*math.Sqrt(want)+1 {
 			t.Errorf("%s: %.0f orders, want %.0f", state, got, want)
 		}

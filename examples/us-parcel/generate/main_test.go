@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-engine/allot/faults"
 	"github.com/allot-engine/allot/geo"
+	"github.com/allot-engine/allot/internal/census"
 	"github.com/allot-engine/allot/table"
 	"github.com/allot-engine/allot/units"
 )
@@ -75,19 +76,6 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// The figures of the Census add up to the population it published.
-func TestResidentsAddUp(t *testing.T) {
-	sum := int64(0)
-	for state, n := range residents {
-		if state != "PR" {
-			sum += n
-		}
-	}
-	if sum != 331_449_281 || len(residents) != 52 {
-		t.Errorf("%d people in %d states, the District and Puerto Rico; want 331,449,281 in 52", sum, len(residents))
-	}
-}
-
 // Destinations follow the population: each state has its share of the orders, within what lot allows.
 func TestOrdersFollowThePopulation(t *testing.T) {
 	skus := catalogue(defaultSeed)
@@ -111,10 +99,10 @@ func TestOrdersFollowThePopulation(t *testing.T) {
 		sent++
 	}
 	all := int64(0)
-	for _, n := range residents {
+	for _, n := range census.Residents {
 		all += n
 	}
-	for state, n := range residents {
+	for state, n := range census.Residents {
 		// Six deviations of a binomial: 36 n p is the square of them.
 		if want := sent * n / all; (got[state]-want)*(got[state]-want) > 36*(want+1) {
 			t.Errorf("%s: %d orders, its residents are worth %d", state, got[state], want)
