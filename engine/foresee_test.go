@@ -21,7 +21,7 @@ func TestForeseeChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	strange := []engine.Order{
+	strange := []*engine.Order{
 		{},
 		{Lines: []engine.Line{{SKU: "nothing that is sold", Quantity: 1}}, To: engine.Destination{Country: "ZZ", Postal: "?"}},
 		{Lines: []engine.Line{{SKU: w.Snapshot.SKUs.IDs[0], Quantity: math.MaxInt64}, {SKU: w.Snapshot.SKUs.IDs[1], Quantity: -1}}, To: engine.Destination{Point: &geo.Point{Lat: 91}}},
@@ -33,7 +33,7 @@ func TestForeseeChangesNothing(t *testing.T) {
 			known := 0
 			for i := range 200 {
 				o, now := w.Order(rng, i)
-				e.Foresee(stock, append(strange, o), foreseeing)
+				e.Foresee(stock, append(strange, &o), foreseeing)
 				known += len(foreseeing.Foreseen()) - 2 // of the strange ones
 				var a, b engine.Decision
 				if errA, errB := e.Decide(stock, &o, now, foreseeing, &a), e.Decide(stock, &o, now, plain, &b); errA != nil || errB != nil {
@@ -54,9 +54,10 @@ func TestForeseeAllocatesNothing(t *testing.T) {
 	w := enginetest.New(enginetest.Config{Seed: 1, SKUs: 200, Lines: 2, Places: 50})
 	defer w.Close()
 	rng := rand.New(rand.NewPCG(1, 1))
-	orders := make([]engine.Order, 128)
+	orders := make([]*engine.Order, 128)
 	for i := range orders {
-		orders[i], _ = w.Order(rng, i)
+		o, _ := w.Order(rng, i)
+		orders[i] = &o
 	}
 	sc := w.Engine.NewScratch()
 	if n := testing.AllocsPerRun(20, func() { w.Engine.Foresee(w.Stock, orders, sc) }); n > 0 {

@@ -114,24 +114,21 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 	n, now := s.network.Load(), s.now()
 	d := n.take()
 	defer n.give(d)
-	return s.allocatePlainAt(ctx, n, d, wire, now)
-}
-
-// allocatePlainAt is allocatePlain at a desk.
-func (s *Server) allocatePlainAt(ctx context.Context, n *served, d *desk, wire string, now units.Instant) (a answer, ok bool, err error) {
 	d.start(ctx, s.tracer)
 	id, ok := readPlain(wire, &d.order)
 	if !ok {
 		d.abandon()
 		return answer{}, false, nil
 	}
-	if d.group != nil { // the ledger keeps them, and the message need not stay for it
-		id, d.order.ID = d.group.text(id), d.group.text(d.order.ID)
-	}
+	a, err = s.allocateRead(ctx, n, d, id, now)
+	return a, true, err
+}
+
+// allocateRead is allocate for the order on a desk, which came in a plain request with an id.
+func (s *Server) allocateRead(ctx context.Context, n *served, d *desk, id string, now units.Instant) (answer, error) {
 	d.plain = false
 	d.look(n, s.ledger, now)
-	a, err = s.decideAndHold(ctx, n, d, id, now)
-	return a, true, err
+	return s.decideAndHold(ctx, n, d, id, now)
 }
 
 // decideAndHold decides the order on a desk and holds its stock.

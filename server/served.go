@@ -60,6 +60,7 @@ func (n *served) take() *desk { return n.desks.Get().(*desk) }
 func (n *served) give(d *desk) {
 	d.lanes()
 	d.priced, d.stock.Prices, d.group = nil, nil, nil // so that they can be let go of
+	d.ahead.forget()
 	n.desks.Put(d)
 }
 
@@ -79,8 +80,8 @@ type desk struct {
 	claims   ledger.Allocation
 	question []byte
 	body     []byte
-	outlook  outlook // on the orders of a group
-	group    *group  // that the order is one of; nil where it is by itself
+	ahead    ahead
+	group    *group // that the order is one of; nil where it is by itself
 	watch
 }
 

@@ -280,7 +280,7 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 	defer n.give(d)
 	d.group = g
 	defer s.ledger.Flush()
-	s.foresee(n, d, items, now)
+	s.readAhead(n, d, items, now)
 	for i := range items {
 		if ctx.Err() != nil { // nobody hears the answers
 			g.orders = len(items)
@@ -289,7 +289,7 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 		it := &items[i]
 		a, err := answer{}, refused
 		if err == nil {
-			a, err = s.allocateItem(ctx, n, d, it, now)
+			a, err = s.allocateItem(ctx, n, d, it, &d.ahead.orders[i], now)
 		}
 		var failure *status.Status
 		if err != nil {
@@ -303,17 +303,20 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 	return len(items)
 }
 
-// allocateItem is allocate or allocatePlain for an order of a stream.
-func (s *Server) allocateItem(ctx context.Context, n *served, d *desk, it *streamItem, now units.Instant) (answer, error) {
+// allocateItem is allocate or allocatePlain for an order of a stream, which was read ahead if it is a plain one.
+func (s *Server) allocateItem(ctx context.Context, n *served, d *desk, it *streamItem, read *orderAhead, now units.Instant) (answer, error) {
 	if it.err != nil {
 		return answer{}, it.err
 	}
+	if read.plain {
+		d.start(ctx, s.tracer)
+		d.readBefore(d.ahead.took)
+		d.order, read.order = read.order, d.order
+		d.order.ID = d.group.text(d.order.ID) // the ledger keeps them, and the message need not stay for it
+		return s.allocateRead(ctx, n, d, d.group.text(read.request), now)
+	}
 	request := it.request
 	if request == nil {
-		a, ok, err := s.allocatePlainAt(ctx, n, d, it.wire, now)
-		if ok {
-			return a, err
-		}
 		request = &allotv1.AllocateRequest{}
 		if err := binaryCodec().Unmarshal([]byte(it.wire), request); err != nil {
 			return answer{}, err

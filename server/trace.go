@@ -91,6 +91,13 @@ func (d *desk) start(ctx context.Context, tracer trace.Tracer) {
 	}
 }
 
+// readBefore tells that the order was read before start, in so much time.
+func (w *watch) readBefore(took time.Duration) {
+	if w.on {
+		w.began, w.last = w.began.Add(-took), w.last.Add(-took)
+	}
+}
+
 // end makes the spans.
 func (o *orderSpan) end(began time.Time, laps []lap, about ...attribute.KeyValue) {
 	ctx, span := o.tracer.Start(o.ctx, "order", trace.WithTimestamp(began), trace.WithAttributes(about...))
