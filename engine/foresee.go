@@ -16,7 +16,7 @@ import (
 // order in memory, and 10 % of a durable one, where others use the processor in between.
 func (e *Engine) Foresee(stock *StockView, orders []*Order, sc *Scratch) {
 	f := &sc.foreseen
-	f.skus, f.places, f.destinations = f.skus[:0], f.places[:0], f.destinations[:0]
+	f.skus, f.places = f.skus[:0], f.places[:0]
 	lanes := e.seen.Load() // nil once not all lanes fit: then they are where Foresee would not find them sooner than Decide
 	for _, o := range orders {
 		weight := units.Weight(0)
@@ -30,30 +30,32 @@ func (e *Engine) Foresee(stock *StockView, orders []*Order, sc *Scratch) {
 			continue
 		}
 		if at, ok := e.snap.Places.Lookup(countryOf(&o.To), o.To.Postal); ok {
-			f.places = append(f.places, foreseenPlace{at, e.tierOf(weight)})
+			f.places = append(f.places, foreseenPlace{at: at, tier: e.tierOf(weight)})
 		}
 	}
 	seen := f.seen
-	for _, sku := range f.skus {
-		if stock.Stride == 0 {
-			break
+	if stock.Stride > 0 {
+		for _, sku := range f.skus {
+			for w := 0; w < stock.Stride; w += lineBytes / 4 {
+				seen += uint64(stock.available(sku, int32(w)))
+			}
+			seen += atomic.LoadUint64(&stock.stocked(sku)[0])
 		}
-		for w := 0; w < stock.Stride; w += lineBytes / 4 {
-			seen += uint64(stock.available(sku, int32(w)))
-		}
-		seen += atomic.LoadUint64(&stock.stocked(sku)[0])
 	}
 	// Each step reads for all what the one before has told where it is.
-	for _, p := range f.places {
-		if to := (*lanes)[p.at].Load(); to != nil {
-			f.destinations = append(f.destinations, foreseenDestination{to, p.tier})
+	for i := range f.places {
+		f.places[i].to = (*lanes)[f.places[i].at].Load()
+	}
+	for i := range f.places {
+		if to := f.places[i].to; to != nil {
+			seen += uint64(len(to.row.viewOf))
 		}
 	}
-	for i := range f.destinations {
-		seen += uint64(len(f.destinations[i].row.viewOf))
-	}
-	for i := range f.destinations {
-		r, tier := f.destinations[i].row, f.destinations[i].tier
+	for i := range f.places {
+		if f.places[i].to == nil {
+			continue
+		}
+		r, tier := f.places[i].to.row, f.places[i].tier
 		for w := 0; w < len(r.viewOf); w += lineBytes / 2 {
 			seen += uint64(r.viewOf[w])
 		}
@@ -78,18 +80,13 @@ const lineBytes = 64
 
 // A foreseen is the working memory of Foresee.
 type foreseen struct {
-	skus         []int32
-	places       []foreseenPlace
-	destinations []foreseenDestination
-	seen         uint64 // means nothing
+	skus   []int32
+	places []foreseenPlace
+	seen   uint64 // means nothing
 }
 
 type foreseenPlace struct {
 	at   geo.Row
-	tier int // of the order's weight, by which floors are told apart
-}
-
-type foreseenDestination struct {
-	*destination
-	tier int
+	tier int          // of the order's weight, by which floors are told apart
+	to   *destination // nil where nobody has asked for it yet
 }
