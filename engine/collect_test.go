@@ -14,7 +14,7 @@ import (
 func counters(t *testing.T) *engine.Engine {
 	t.Helper()
 	noon := 12 * units.Hour
-	snap, err := network.Compile(&network.Source{
+	return engineOf(t, &network.Source{
 		Settings: network.Settings{
 			Name: "counters", Currency: "USD", Carriers: []network.CarrierSource{{ID: "counter"}},
 			Services: []network.ServiceSource{{ID: "collect", Carrier: "counter", Kind: network.KindCollect, DeliverBy: &noon}},
@@ -24,16 +24,7 @@ func counters(t *testing.T) *engine.Engine {
 			{ID: "pier", Point: &geo.Point{Lat: 37.8, Lng: -122.4}, Cutoff: &noon, Carriers: []string{"counter"}},
 		},
 		SKUs: []network.SKURow{{ID: "mug", Weight: units.Pound}},
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.New(snap, engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
+	})
 }
 
 // What a buyer collects needs no destination: it goes no farther than the counter, whose time zone counts.

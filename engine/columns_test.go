@@ -12,6 +12,21 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
+// engineOf returns an engine for a network as it now is, until the end of the test.
+func engineOf(t *testing.T, src *network.Source) *engine.Engine {
+	t.Helper()
+	snap, err := network.Compile(src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(snap, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
 // costlier makes the cards of a world harder for columns: the first have a surcharge by declared value, one by a flag,
 // prices by the pound from somewhere on, and weights that are no whole ounces.
 func costlier(src *network.Source) {
@@ -59,14 +74,7 @@ func TestColumnsAreFloorsOfOffers(t *testing.T) {
 				for j := range w.Source.Warehouses {
 					w.Source.Warehouses[j].PerKilogram = units.Money(j) * 7 * units.Cent / 3
 				}
-				snap, err := network.Compile(w.Source, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if e, err = engine.New(snap, engine.Options{}); err != nil {
-					t.Fatal(err)
-				}
-				defer e.Close()
+				e = engineOf(t, w.Source)
 			}
 			defer w.Close()
 			rng := rand.New(rand.NewPCG(seed, uint64(i)))

@@ -3,9 +3,7 @@ package engine_test
 import (
 	"testing"
 
-	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/enginetest"
-	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -17,14 +15,7 @@ func TestTiersAreFloors(t *testing.T) {
 		e := w.Engine
 		if hard {
 			costlier(w.Source)
-			snap, err := network.Compile(w.Source, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if e, err = engine.New(snap, engine.Options{}); err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
+			e = engineOf(t, w.Source)
 		}
 		compared, lighter, step := 0, 0, units.Weight(1)
 		if testing.Short() {

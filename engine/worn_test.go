@@ -30,15 +30,7 @@ func TestDecisionsDependOnNoHistory(t *testing.T) {
 		src.Warehouses[i].Cutoff, src.Warehouses[i].Processing = &cutoff, int32(60*(i%40))
 		src.Warehouses[i].Workdays = units.Weekdays(1<<(i%7) | 1<<(i%5) | 1<<(i%3))
 	}
-	snap, err := network.Compile(&src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.New(snap, engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	e := engineOf(t, &src)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	worn := e.NewScratch()
 	planned, split := 0, 0
