@@ -59,17 +59,18 @@ func (m *meter) tick(over <-chan struct{}) {
 		if now > at {
 			s.GeneratorCPU = float64(used-cpu) / float64(now-at)
 		}
-		if known && !s.Warm && from < g.o.WarmUp+g.o.Duration {
+		measured := !s.Warm && from < g.o.WarmUp+g.o.Duration
+		if known && measured {
 			m.busyFor += now - at
 		}
 		cpu, at = used, now
 		if all, ok := busyTime(); ok && known {
-			if !s.Warm && from < g.o.WarmUp+g.o.Duration {
+			if measured {
 				m.busy += all - busy
 			}
 			busy = all
 		}
-		if !s.Warm && from < g.o.WarmUp+g.o.Duration {
+		if measured {
 			m.full++
 			if starved {
 				m.starved++

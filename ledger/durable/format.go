@@ -23,7 +23,7 @@ var (
 type Options struct {
 	Network       string        // name of the network; a journal of another one is refused; required by Open
 	Ledger        ledger.Config // its Sink must be nil
-	SnapshotEvery int           // records from one snapshot to the next, more where the ledger is large: see interval; default 1,000,000
+	SnapshotEvery int           // records from one snapshot to the next, up to eight times as many where much is remembered; default 1,000,000
 	Keep          int           // snapshots kept, with the records behind the oldest of them; default 2; negative keeps everything
 	Log           *slog.Logger  // default slog.Default()
 

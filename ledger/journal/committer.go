@@ -72,8 +72,8 @@ func newGathering(first uint64) *gathering {
 func (g *gathering) open() bool { return len(g.bound) > 0 && g.bound[len(g.bound)-1] }
 
 // Add copies a record, of at most MaxRecord bytes, into the group that gathers and returns its sequence. It never waits
-// for I/O, and begins none: that is for Wait and Flush. The order of the calls is the order of the records; callers see to it. After the committer ended, the record
-// only gets a number, and Wait tells why.
+// for I/O, and begins none: that is for Wait and Flush. The order of the calls is the order of the records; callers see to it.
+// After the committer ended, the record only gets a number, and Wait tells why.
 func (c *Committer) Add(record []byte) uint64 { return c.AddBound(record, false) }
 
 // AddBound is Add for a record that, with more, is bound to the next one: they become durable in one group, both or neither.
