@@ -628,7 +628,7 @@ func dump(s *State) string {
 	fmt.Fprintln(&b, s.requests.len(), strings.Join(requests, "\n"))
 	receipts := slices.Clone(s.receipts.items)
 	slices.SortFunc(receipts, comparePlanned)
-	fmt.Fprintln(&b, "inbound", receipts, "pending", len(s.expiry.items))
+	fmt.Fprintln(&b, "inbound", receipts, "pending", s.expiry.n)
 	for e := range s.ended.all() {
 		fmt.Fprintln(&b, "ended", *e)
 	}

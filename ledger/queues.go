@@ -10,8 +10,14 @@ import (
 
 // An expiryHeap orders pending holds by when they expire, then by id. Records know their place, so that a hold that is
 // confirmed or released leaves at once and the heap is never larger than the pending holds. The keys lie in the heap, since a
-// look at a record that was granted long ago waits for memory.
-type expiryHeap struct{ items []expiring }
+// look at a record that was granted long ago waits for memory; and the heap in pages, so that no command waits for millions of
+// them to be copied when it grows.
+type expiryHeap struct {
+	pages []*[expiringInPage]expiring // one more than needed at most
+	n     int
+}
+
+const expiringInPage = 1 << 10
 
 type expiring struct {
 	at     units.Instant
@@ -19,38 +25,49 @@ type expiring struct {
 	record *record
 }
 
+func (h *expiryHeap) at(i int) *expiring { return &h.pages[i/expiringInPage][i%expiringInPage] }
+
 func (h *expiryHeap) first() *record {
-	if len(h.items) == 0 {
+	if h.n == 0 {
 		return nil
 	}
-	return h.items[0].record
+	return h.at(0).record
 }
 
 func (h *expiryHeap) less(i, j int) bool {
-	a, b := &h.items[i], &h.items[j]
+	a, b := h.at(i), h.at(j)
 	return a.at < b.at || a.at == b.at && a.id < b.id
 }
 
 func (h *expiryHeap) swap(i, j int) {
-	h.items[i], h.items[j] = h.items[j], h.items[i]
-	h.items[i].record.heap, h.items[j].record.heap = int32(i), int32(j)
+	a, b := h.at(i), h.at(j)
+	*a, *b = *b, *a
+	a.record.heap, b.record.heap = int32(i), int32(j)
 }
 
 func (h *expiryHeap) push(r *record) {
-	r.heap = int32(len(h.items))
-	h.items = append(h.items, expiring{r.Expires, r.ID, r})
-	h.up(int(r.heap))
+	if h.n == len(h.pages)*expiringInPage {
+		h.pages = append(h.pages, new([expiringInPage]expiring))
+	}
+	r.heap = int32(h.n)
+	h.n++
+	*h.at(h.n - 1) = expiring{r.Expires, r.ID, r}
+	h.up(h.n - 1)
 }
 
 // remove takes r out; it does nothing when r is not in the heap.
 func (h *expiryHeap) remove(r *record) {
-	i, last := int(r.heap), len(h.items)-1
+	i, last := int(r.heap), h.n-1
 	if i < 0 {
 		return
 	}
 	h.swap(i, last)
-	h.items[last] = expiring{}
-	h.items = h.items[:last]
+	*h.at(last) = expiring{}
+	h.n = last
+	if needed := (last + expiringInPage - 1) / expiringInPage; len(h.pages) > needed+1 {
+		h.pages[needed+1] = nil
+		h.pages = h.pages[:needed+1]
+	}
 	r.heap = -1
 	if i < last {
 		h.down(i)
@@ -72,10 +89,10 @@ func (h *expiryHeap) up(i int) {
 func (h *expiryHeap) down(i int) {
 	for {
 		child := 2*i + 1
-		if child >= len(h.items) {
+		if child >= h.n {
 			return
 		}
-		if child+1 < len(h.items) && h.less(child+1, child) {
+		if child+1 < h.n && h.less(child+1, child) {
 			child++
 		}
 		if !h.less(child, i) {
