@@ -332,3 +332,61 @@ func BenchmarkAllocateAll(b *testing.B) {
 		})
 	}
 }
+
+// TestBeginEachIsBeginOneByOne holds BeginEach, with memory for many holds, against a second ledger on which Begin is called for
+// one after the other: the same becomes of each, up to the first conflict, and the states are the same to the last byte.
+func TestBeginEachIsBeginOneByOne(t *testing.T) {
+	t.Parallel()
+	conflicts, granted := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		const warehouses, skus = 2, 3
+		each, one := small(t, Config{MaxHolds: 25}, warehouses, skus, 6), small(t, Config{MaxHolds: 25}, warehouses, skus, 6)
+		room := &Room{}
+		for number := range rapid.IntRange(1, 8).Draw(rt, "batches") {
+			drawn := drawBatch(rt, number, warehouses, skus)
+			batch, out := make([]Allocation, len(drawn)), make([]Granted, len(drawn))
+			for i, a := range drawn {
+				batch[i] = *a
+				batch[i].Room = room
+				if rapid.IntRange(0, 9).Draw(rt, "bad") == 0 {
+					batch[i].TTL = -1
+				}
+			}
+			for next := 0; next < len(batch); {
+				done, sequence := each.BeginEach(batch[next:], out[next:])
+				if done < 1 || next+done < len(batch) && !errors.Is(out[next+done-1].Err, ErrConflict) {
+					rt.Fatalf("%d of %d were done, the last with %v", done, len(batch)-next, out[next+done-1].Err)
+				}
+				for i := next; i < next+done; i++ {
+					alone := batch[i]
+					alone.Room = nil
+					want, last, err := one.Begin(&alone)
+					if got := &out[i]; fmt.Sprint(got.Err) != fmt.Sprint(err) || fmt.Sprintf("%+v", got.Hold) != fmt.Sprintf("%+v", want) {
+						rt.Fatalf("allocation %d became %+v, %v; by itself %+v, %v", i, got.Hold, got.Err, want, err)
+					}
+					if i == next+done-1 && last > 0 && last != sequence { // for what is malformed there is nothing to wait for
+						rt.Fatalf("the last event is %d, and %d of those one by one", sequence, last)
+					}
+					if errors.Is(err, ErrConflict) {
+						conflicts++
+						if i != next+done-1 {
+							rt.Fatalf("allocation %d conflicts, and %d were done", i, done)
+						}
+					} else if err == nil {
+						granted++
+					}
+				}
+				next += done
+			}
+			if !bytes.Equal(written(failer{rt}, each.state), written(failer{rt}, one.state)) {
+				rt.Fatal("the states differ")
+			}
+			if each.View().Sequence != each.state.sequence {
+				rt.Fatal("readers do not see all")
+			}
+		}
+	})
+	if conflicts == 0 || granted == 0 {
+		t.Errorf("%d conflicts and %d grants prove nothing", conflicts, granted)
+	}
+}

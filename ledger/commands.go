@@ -128,16 +128,15 @@ func newRecord(a *Allocation) (*record, error) {
 		f.addf("stock", "and shipments have %d claims; a hold has at most %d", n, MaxClaims)
 		return nil, f.err()
 	}
-	roomy := &roomyRecord{record: record{Hold: Hold{
+	r := emptyRecord(a)
+	r.Hold = Hold{
 		Request: a.Request.sound(), Order: a.Order, Status: Pending, Granted: a.At, Expires: a.At + units.Instant(a.TTL), Changed: a.At,
-		Answer: a.Answer,
-	}, heap: -1}}
-	r := &roomy.record
-	r.Stock = roomy.stock[:0]
+		Stock: r.Stock, Shipments: append(r.Shipments, a.Shipments...), Answer: a.Answer,
+	}
+	r.heap = -1
 	for _, c := range a.Stock {
 		r.Stock = append(r.Stock, Claim{StockClaim: c})
 	}
-	r.Shipments = append(roomy.shipments[:0], a.Shipments...)
 	for i, c := range r.Stock {
 		if c.Quantity < 1 || c.Quantity > MaxQuantity {
 			f.addf(element("stock", i, ".quantity"), "is %d; write 1 to %d", c.Quantity, MaxQuantity)
@@ -158,6 +157,19 @@ func newRecord(a *Allocation) (*record, error) {
 		f.addf("shipments", "claims more than %d of one day", MaxQuantity)
 	}
 	return r, f.err()
+}
+
+// emptyRecord returns a record that has only room for the claims of an allocation.
+func emptyRecord(a *Allocation) *record {
+	if room := a.Room; room != nil {
+		r := &room.records.take(1, roomRecords)[0]
+		r.Stock, r.Shipments = room.claims.take(len(a.Stock), roomClaims)[:0], room.shipments.take(len(a.Shipments), roomClaims)[:0]
+		return r
+	}
+	roomy := &roomyRecord{}
+	r := &roomy.record
+	r.Stock, r.Shipments = roomy.stock[:0], roomy.shipments[:0]
+	return r
 }
 
 func compareStock(a, b StockClaim) int {

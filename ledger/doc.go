@@ -18,7 +18,8 @@
 // left. Any other move is a [TransitionError].
 //
 // Batches. AllocateAll grants many holds or none: claims are checked in sum, and the events are kept all or none, so that a
-// crash leaves no part of a batch. AllocateEach grants each for itself and waits for the log once.
+// crash leaves no part of a batch. AllocateEach grants each for itself and waits for the log once; BeginEach does not wait,
+// and lets nobody in between.
 //
 // Refusals. Decline remembers the answer to an order that could not be filled, under its request id like a hold's, so
 // that a request that comes again gets its first answer whichever it was.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -128,6 +129,36 @@ func (l *Ledger) Begin(a *Allocation) (h Hold, sequence uint64, err error) {
 	sequence = l.state.sequence
 	l.mu.Unlock()
 	return h, sequence, err
+}
+
+// A Granted is what became of an allocation: a hold or, as of Begin, an error.
+type Granted struct {
+	Hold   Hold
+	Err    error
+	record *record
+}
+
+// BeginEach is Begin for each of some allocations, one after the other, up to the first that gets ErrConflict. It returns how many that
+// were, that one included, and writes into out what became of each. Nobody else's command comes in between, so that what they all
+// change moves to this processor once: where two processors took turns at each, that was an eighth of what an order in a stream costs.
+func (l *Ledger) BeginEach(batch []Allocation, out []Granted) (done int, sequence uint64) {
+	for i := range batch {
+		out[i].record, out[i].Err = newRecord(&batch[i])
+	}
+	l.mu.Lock()
+	for conflict := false; done < len(batch) && !conflict; done++ {
+		g := &out[done]
+		if g.Err != nil {
+			continue
+		}
+		g.Hold, g.Err = l.state.grant(&batch[done], g.record)
+		g.record = nil
+		l.publish() // each, so that nobody who decides meanwhile sees changes of an event that is none yet
+		conflict = errors.Is(g.Err, ErrConflict)
+	}
+	sequence = l.state.sequence
+	l.mu.Unlock()
+	return done, sequence
 }
 
 // Foresee brings what Begin will look at for these request ids and SKUs close to the processor, all of it at once; see

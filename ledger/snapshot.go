@@ -200,7 +200,7 @@ type stateReader struct {
 	used   int
 	d      decoder // of one frame
 	texts  arena
-	room   room
+	room   Room
 	days   []ShipmentClaim // used again
 	counts [sections]uint64
 	sku    SKU // the latest that has stock

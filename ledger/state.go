@@ -32,7 +32,7 @@ type State struct {
 	stockResult StockResult // of the latest StockSet
 	granting    *record     // the record of the event being applied, when a command made it
 	moving      moved       // what the event being applied makes of a hold, when that was worked out before
-	room        *room       // for what Replay keeps; nil until the first
+	room        *Room       // for what Replay keeps; nil until the first
 	foreseen    uint64      // means nothing, see Foresee
 
 	warehouses, skus, services, networks names
@@ -92,16 +92,17 @@ type moved struct {
 	status Status
 }
 
-// A room is where Replay and ReadState put what they keep, many at a time: a restart makes millions, and allocations are what
-// costs. The price is that the last of a few dozen holds keeps the memory of all.
-type room struct {
+// A Room is memory for what is kept of many holds, some dozens at a time: where holds come by the million, allocations are what
+// costs. The price is that the last of some dozens keeps the memory of all. The zero Room is ready; one goroutine at a time may
+// use it.
+type Room struct {
 	records   slab[record]
 	claims    slab[Claim]
 	shipments slab[ShipmentClaim]
 	bytes     slab[byte]
 }
 
-func (r *room) keep(b []byte) []byte {
+func (r *Room) keep(b []byte) []byte {
 	if len(b) == 0 {
 		return nil
 	}
@@ -267,7 +268,7 @@ func (s *State) emit(e Event) {
 // Basis and Question do not matter. Capacities were checked when the event was put out; Replay does not check them again.
 func (s *State) Replay(e *Event) error {
 	if s.room == nil {
-		s.room = new(room)
+		s.room = new(Room)
 	}
 	if e.Sequence != s.sequence+1 || e.At < s.now || e.At > maxInstant || !s.follows(e) {
 		s.moving = moved{}

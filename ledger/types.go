@@ -149,6 +149,7 @@ type Allocation struct {
 	Question  []byte // what was asked; told in the event and then forgotten
 	Answer    []byte // the ledger's from then on: kept and returned to repeated requests, not looked into
 	Refused   bool   // the order cannot be filled: it is declined, and claims nothing
+	Room      *Room  // memory for the hold, together with others; nil for memory of its own
 }
 
 // A Hold is a granted allocation. Its slices are shared and must not be changed.

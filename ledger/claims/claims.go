@@ -12,9 +12,13 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-// Of writes what a decision takes into an allocation: its units, and one shipment of each of its days. A refusal takes nothing.
+// Of writes what a decision takes into an allocation: its units, and one shipment of each of its days. A refusal takes nothing, and
+// the allocation says that it is one.
 func Of(c *ledger.Allocation, d *engine.Decision) {
 	c.Stock, c.Shipments = c.Stock[:0], c.Shipments[:0]
+	if c.Refused = d.Outcome != engine.Planned; c.Refused {
+		return
+	}
 	for i := range d.Shipments {
 		s := &d.Shipments[i]
 		for _, it := range s.Items {
