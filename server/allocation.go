@@ -106,7 +106,7 @@ func (s *Server) allocateAt(ctx context.Context, n *served, d *desk, request *al
 		d.finish(metrics.Failed)
 		return answer{}, err
 	}
-	return s.decideAndHold(ctx, n, d, request.GetRequestId(), now)
+	return s.decideAndHold(ctx, n, d, request.GetRequestId(), s.cfg.MaxAttempts, now)
 }
 
 // allocatePlain is allocate for a request as it came over the wire; ok is false where that is not a plain one.
@@ -120,19 +120,19 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 		d.abandon()
 		return answer{}, false, nil
 	}
-	a, err = s.allocateRead(ctx, n, d, id, now)
+	a, err = s.allocateRead(ctx, n, d, id, s.cfg.MaxAttempts, now)
 	return a, true, err
 }
 
-// allocateRead is allocate for the order on a desk, which came in a plain request with an id.
-func (s *Server) allocateRead(ctx context.Context, n *served, d *desk, id string, now units.Instant) (answer, error) {
+// allocateRead is allocate for the order on a desk, which came in a plain request with an id, in so many attempts.
+func (s *Server) allocateRead(ctx context.Context, n *served, d *desk, id string, attempts int, now units.Instant) (answer, error) {
 	d.plain = false
 	d.look(n, s.ledger, now)
-	return s.decideAndHold(ctx, n, d, id, now)
+	return s.decideAndHold(ctx, n, d, id, attempts, now)
 }
 
-// decideAndHold decides the order on a desk and holds its stock.
-func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, now units.Instant) (a answer, err error) {
+// decideAndHold decides the order on a desk and holds its stock, in so many attempts.
+func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id string, attempts int, now units.Instant) (a answer, err error) {
 	became := metrics.Failed
 	defer func() { d.finish(became) }()
 	d.lap(metrics.Parse)
@@ -141,8 +141,8 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
 	c.Question = d.question
 	place := passOf(ctx)
-	for range s.cfg.MaxAttempts {
-		if refused := n.decide(d, now, s.cfg.DecideBudget); refused != nil {
+	for range attempts {
+		if refused := n.decide(d, &d.order, now, s.cfg.DecideBudget); refused != nil {
 			return s.answered(c.Request, orderFaults(nil, nil, refused), &became) // it may have been decided before, by another network or on another day
 		}
 		d.decided()
@@ -200,28 +200,26 @@ func (s *Server) answeredBefore(place pass, r ledger.Request) (ledger.Hold, bool
 	return s.ledger.Answered(r)
 }
 
-// decide decides the order on a desk within a time budget, if not 0. Time chooses how good the plan is, and never whether there is
+// decide decides an order at a desk within a time budget, if not 0. Time chooses how good the plan is, and never whether there is
 // one, whole and in time: a search that was stopped before it knew goes on without a limit.
-func (n *served) decide(d *desk, now units.Instant, budget time.Duration) error {
+func (n *served) decide(d *desk, order *engine.Order, now units.Instant, budget time.Duration) error {
 	decision := &d.decision
 	if budget > 0 {
 		d.deadline, d.scratch.Stop = time.Now().Add(budget), d.overdue
-		err := n.engine.Decide(&d.stock, &d.order, now, d.scratch, decision)
+		err := n.engine.Decide(&d.stock, order, now, d.scratch, decision)
 		d.scratch.Stop = nil
 		if err != nil || !decision.Certificate.Stopped || decision.Outcome == engine.Planned && !decision.Late && len(decision.Unfilled) == 0 {
 			return err
 		}
 	}
-	return n.engine.Decide(&d.stock, &d.order, now, d.scratch, decision)
+	return n.engine.Decide(&d.stock, order, now, d.scratch, decision)
 }
 
 // hold claims what the decision takes, or lets the ledger remember that it takes nothing. In a group nobody waits until it is
 // kept: that is for whoever sends the group's answers.
 func (s *Server) hold(d *desk) (ledger.Hold, error) {
 	c := &d.claims
-	if c.Refused = d.decision.Outcome != engine.Planned; !c.Refused {
-		claims.Of(c, &d.decision)
-	}
+	claims.Of(c, &d.decision)
 	h, sequence, err := s.ledger.Begin(c)
 	d.lap(metrics.Hold)
 	if d.group != nil {

@@ -353,12 +353,10 @@ func (b *batch) positions(open []int) []int {
 func (b *batch) allocation(d *desk, i int, decision *engine.Decision) *ledger.Allocation {
 	a := &ledger.Allocation{
 		Request: b.requests[i], At: b.now, Order: b.orders[i].ID, TTL: b.n.snap.Policy.HoldSeconds,
-		Basis: d.basis(b.n, b.now), Question: b.questions[i], Refused: decision.Outcome != engine.Planned,
+		Basis: d.basis(b.n, b.now), Question: b.questions[i],
 		Answer: appendDecision(nil, b.n.snap, decision, told{prices: d.priced.version(), joint: true}),
 	}
-	if !a.Refused {
-		claims.Of(a, decision)
-	}
+	claims.Of(a, decision)
 	return a
 }
 

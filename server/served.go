@@ -81,7 +81,9 @@ type desk struct {
 	question []byte
 	body     []byte
 	ahead    ahead
-	group    *group // that the order is one of; nil where it is by itself
+	bundle   bundle
+	kept     ledger.Room // memory for what the ledger keeps of bundles
+	group    *group      // that the order is one of; nil where it is by itself
 	watch
 }
 

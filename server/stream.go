@@ -281,30 +281,47 @@ func (s *Server) allocateGroup(ctx context.Context, g *group, items []streamItem
 	d.group = g
 	defer s.ledger.Flush()
 	s.readAhead(n, d, items, now)
-	for i := range items {
+	defer d.bundle.forget()
+	done := 0
+	for ; done < len(items) && len(g.wire) < groupBytes; done++ {
 		if ctx.Err() != nil { // nobody hears the answers
+			s.limits.dropped.Add(int64(d.bundle.n))
 			g.orders = len(items)
 			return len(items)
 		}
-		it := &items[i]
+		if d.bundle.n == bundleOrders {
+			s.grantBundle(ctx, n, d, items, now)
+		}
+		bundled, before := false, 0
+		if refused == nil {
+			bundled, before = s.bundle(ctx, n, d, done, now)
+		}
+		if bundled {
+			continue
+		}
+		s.grantBundle(ctx, n, d, items, now) // so that they are held in their order
 		a, err := answer{}, refused
 		if err == nil {
-			a, err = s.allocateItem(ctx, n, d, it, &d.ahead.orders[i], now)
+			a, err = s.allocateItem(ctx, n, d, &items[done], &d.ahead.orders[done], before, now)
 		}
-		var failure *status.Status
-		if err != nil {
-			failure = s.outward(allotv1.AllocationService_AllocateStream_FullMethodName, err)
-		}
-		g.add(it.tag, &a, failure)
-		if len(g.wire) >= groupBytes {
-			return i + 1
-		}
+		s.add(g, items[done].tag, &a, err)
 	}
-	return len(items)
+	s.grantBundle(ctx, n, d, items, now)
+	return done
 }
 
-// allocateItem is allocate or allocatePlain for an order of a stream, which was read ahead if it is a plain one.
-func (s *Server) allocateItem(ctx context.Context, n *served, d *desk, it *streamItem, read *orderAhead, now units.Instant) (answer, error) {
+// add adds what became of an order to its group.
+func (s *Server) add(g *group, tag uint64, a *answer, err error) {
+	var failure *status.Status
+	if err != nil {
+		failure = s.outward(allotv1.AllocationService_AllocateStream_FullMethodName, err)
+	}
+	g.add(tag, a, failure)
+}
+
+// allocateItem is allocate or allocatePlain for an order of a stream, which was read ahead if it is a plain one. Of its attempts so
+// many were made before.
+func (s *Server) allocateItem(ctx context.Context, n *served, d *desk, it *streamItem, read *orderAhead, before int, now units.Instant) (answer, error) {
 	if it.err != nil {
 		return answer{}, it.err
 	}
@@ -313,7 +330,7 @@ func (s *Server) allocateItem(ctx context.Context, n *served, d *desk, it *strea
 		d.readBefore(d.ahead.took)
 		d.order, read.order = read.order, d.order
 		d.order.ID = d.group.text(d.order.ID) // the ledger keeps them, and the message need not stay for it
-		return s.allocateRead(ctx, n, d, d.group.text(read.request), now)
+		return s.allocateRead(ctx, n, d, d.group.text(read.request), s.cfg.MaxAttempts-before, now)
 	}
 	request := it.request
 	if request == nil {

@@ -20,6 +20,7 @@ import (
 
 	allotv1 "github.com/allot-engine/allot/api/allot/v1"
 	"github.com/allot-engine/allot/api/allot/v1/allotv1connect"
+	"github.com/allot-engine/allot/server/metrics"
 	"github.com/allot-engine/allot/units"
 )
 
@@ -608,5 +609,48 @@ func TestStreamIsKept(t *testing.T) {
 	err := s.allocateStream(t.Context(), sc.onWire, sc.sendGroups)
 	if st := statusOf(err); st.Code() != codes.Unavailable || len(sc.answers) != 0 {
 		t.Errorf("%v, %d answers", err, len(sc.answers))
+	}
+}
+
+// TestStreamRepeats sends one order in a stream again and again: it is held once, and told each time. A stop in a bundle, where
+// another order's stock is gone, changes nothing of that.
+func TestStreamRepeats(t *testing.T) {
+	m := metrics.New()
+	s, _ := newServer(t, func(c *Config) { c.Metrics = m })
+	message := streamOf()
+	const times = bundleOrders + 3
+	for tag := range uint64(times) {
+		message.Requests = append(message.Requests,
+			tagged(2*tag, allocate("again", order("10001", "mug", 1))), tagged(2*tag+1, allocate(fmt.Sprint("lamp ", tag), order("10001", "lamp", 2))))
+	}
+	sc := &script{messages: []*allotv1.AllocateStreamRequest{message}}
+	st := newAllocateStream(t.Context(), s)
+	st.most = 1
+	if err := st.run(sc.onWire, sc.sendGroups); err != nil {
+		t.Fatal(err)
+	}
+	lamps := 0
+	var first *allotv1.AllocateResponse
+	for i, a := range sc.answers {
+		switch held := a.GetAnswer().GetHold() != nil; {
+		case a.GetTag() != uint64(i):
+			t.Fatalf("answer %d is of order %d", i, a.GetTag())
+		case i%2 == 1 && held:
+			lamps += 2
+		case i%2 == 1:
+		case first == nil:
+			first = a.GetAnswer()
+		case !proto.Equal(a.GetAnswer(), first):
+			t.Errorf("the order was answered %v and %v", first, a)
+		}
+	}
+	if stock := stockOf(t, s, "columbus", "mug"); len(sc.answers) != 2*times || first.GetHold() == nil || stock.GetHeld() != 1 {
+		t.Errorf("%d answers, the first %v; stock %v", len(sc.answers), first, stock)
+	}
+	if stock := stockOf(t, s, "columbus", "lamp"); lamps == 0 || stock.GetHeld() != int32(lamps) {
+		t.Errorf("%d lamps told, stock %v", lamps, stock)
+	}
+	if got := scraped(t, m)["allot_decisions_total{outcome=repeated}"]; got != times-1 {
+		t.Errorf("%v orders were counted as repeated, want %d", got, times-1)
 	}
 }
