@@ -46,6 +46,7 @@ func (fl *loadFlags) add(cmd *cobra.Command, objective string) {
 	f.IntVar(&fl.o.Window, "window", 0, "`N` orders without an answer on a stream; beyond them it waits (default 1000)")
 	f.IntVar(&fl.o.Connections, "connections", 2, "`N` connections")
 	f.IntVar(&fl.o.Callers, "callers", 0, "`N` calls, or streams, at once on all connections together (default 256 calls, 2 batches, a stream a connection)")
+	f.IntVar(&fl.o.Others, "single-callers", 64, "`N` single calls at once, of all that --mode stream and batch do not send")
 	f.IntVar(&fl.o.Queue, "queue", 100_000, "`N` operations that may wait for a caller; what comes beyond them is dropped, and counted")
 	f.DurationVar(&fl.o.Timeout, "timeout", 5*time.Second, "`TIME` from when an operation is due until nobody waits for it any more; the deadline of the call")
 	f.DurationVar(&fl.o.WarmUp, "warm-up", 5*time.Second, "`TIME` of load before anything counts")
@@ -63,7 +64,8 @@ func (fl *loadFlags) add(cmd *cobra.Command, objective string) {
 	completeDirectory(cmd, "durable")
 	completeDirectory(cmd, "out")
 	for _, name := range []string{
-		"target", "target-admin", "seed", "server-arg", "per-message", "linger", "window", "connections", "callers", "queue", "timeout", "warm-up", "slo",
+		"target", "target-admin", "seed", "server-arg", "per-message", "linger", "window", "connections", "callers", "single-callers", "queue", "timeout",
+		"warm-up", "slo",
 	} {
 		completeFlag(cmd, name, cobra.NoFileCompletions)
 	}
@@ -72,7 +74,7 @@ func (fl *loadFlags) add(cmd *cobra.Command, objective string) {
 // flagOfLoad names the flag that sets a field of load.Options.
 var flagOfLoad = map[string]string{
 	"Mode": "--mode", "PerMessage": "--per-message", "Linger": "--linger", "Window": "--window", "Connections": "--connections", "Callers": "--callers",
-	"Queue": "--queue", "Timeout": "--timeout", "WarmUp": "--warm-up", "Duration": "--duration", "Profile": "--profile-server",
+	"Others": "--single-callers", "Queue": "--queue", "Timeout": "--timeout", "WarmUp": "--warm-up", "Duration": "--duration", "Profile": "--profile-server",
 }
 
 // check finds what is wrong with the flags by themselves, and reads --slo.
@@ -104,6 +106,17 @@ func (fl *loadFlags) check(given func(flag string) bool) error {
 	}
 	if fl.o.Profile && fl.target != "" && fl.admin == "" {
 		bad.Addf("", 0, 0, "--profile-server", "name the admin port with --target-admin", "profiles come from there")
+	}
+	for _, zero := range []struct { // which load.Options take for nothing said
+		flag string
+		is   bool
+	}{
+		{"per-message", fl.o.PerMessage == 0}, {"linger", fl.o.Linger == 0}, {"window", fl.o.Window == 0}, {"connections", fl.o.Connections == 0},
+		{"callers", fl.o.Callers == 0}, {"single-callers", fl.o.Others == 0}, {"queue", fl.o.Queue == 0}, {"timeout", fl.o.Timeout == 0},
+	} {
+		if zero.is && given(zero.flag) {
+			bad.Addf("", 0, 0, "--"+zero.flag, "write more, or leave it out", "nothing comes of 0")
+		}
 	}
 	if fl.o.WarmUp < 0 {
 		bad.Addf("", 0, 0, "--warm-up", "write a time, as 5s", "%v is below 0", fl.o.WarmUp)
@@ -266,7 +279,7 @@ bench workload --out" writes them.
 
 Orders come as the workload says, or by --rate, orders a second, or by --profile, a file with a course of rates. Quotes, and what becomes
 of orders, come on top, so that there are more operations than orders. --mode stream sends orders by AllocateStream and --mode
-batch by AllocateBatch, --per-message at a time; all else is sent by single calls in every mode.
+batch by AllocateBatch, --per-message at a time; all else is sent by single calls in every mode, beside them by --single-callers.
 
 What is due while all --callers are busy waits in a queue, and its latency counts that; what finds the queue full is dropped and
 counted. An operation that has no answer after --timeout from when it was due has timed out. The generator watches itself, and says when
