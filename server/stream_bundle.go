@@ -13,7 +13,7 @@ import (
 
 // bundleOrders is how many orders of a group are granted together. Until then their stock is as much anybody's as that of orders
 // which as many callers decide at once: who comes too late is decided again.
-const bundleOrders = 32
+const bundleOrders = 64
 
 // A bundle is orders of a group that were decided and are not yet held.
 type bundle struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/allot-engine/allot/engine"
 	"github.com/allot-engine/allot/engine/network"
 	"github.com/allot-engine/allot/faults"
+	"github.com/allot-engine/allot/internal/reserve"
 	"github.com/allot-engine/allot/server"
 	"github.com/allot-engine/allot/units"
 )
@@ -46,6 +47,7 @@ type serveFlags struct {
 
 	data                string // empty keeps everything in memory
 	snapshotEvery, keep int
+	reserved            int64 // bytes of memory
 
 	prices      pricesFlags
 	simulations serveSimulations
@@ -123,7 +125,7 @@ Nothing is encrypted and nobody is asked who they are: listen on this machine, o
 	fl.prices.add(cmd)
 	fl.simulations.add(cmd, &fl.cfg)
 	fl.clock.add(cmd)
-	addLimits(cmd, &fl.cfg)
+	addLimits(cmd, &fl.cfg, &fl.reserved)
 	f.IntVar(&fl.cfg.MaxMessage, "max-message", 4<<20, "at most `N` bytes in one request")
 	f.IntVar(&fl.cfg.MaxInFlight, "max-in-flight", 4096, "at most `N` calls answered at once, on both ports together")
 	f.Uint32Var(&fl.cfg.MaxStreams, "max-streams", 1000, "at most `N` calls at once on one HTTP/2 connection")
@@ -177,6 +179,11 @@ func serve(ctx context.Context, t *terminal, fl *serveFlags, dir string) (err er
 	}
 	defer func() { _ = root.Close() }() // nothing is written through it
 
+	if fl.reserved > 0 {
+		from := t.now()
+		defer reserve.Memory(fl.reserved)()
+		log.Info("memory is reserved", "bytes", fl.reserved, "took", t.now().Sub(from))
+	}
 	rpc, err := listen(ctx, "--grpc", fl.grpc)
 	if err != nil {
 		return err

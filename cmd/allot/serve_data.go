@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -32,6 +33,11 @@ func (fl *serveFlags) check(given func(flag string) bool) error {
 		if f.n < f.least {
 			bad.Addf("", 0, 0, "--"+f.name, fmt.Sprintf("write %d or more", f.least), "%d is out of range", f.n)
 		}
+	}
+	if given("reserve-memory") && fl.reserved < 1 {
+		bad.Addf("", 0, 0, "--reserve-memory", "write bytes, as 2147483648 for 2 GiB", "%d is out of range", fl.reserved)
+	} else if limit := debug.SetMemoryLimit(-1); fl.reserved > limit {
+		bad.Addf("", 0, 0, "--reserve-memory", "reserve less, or raise GOMEMLIMIT", "%d bytes are more than GOMEMLIMIT allows, %d", fl.reserved, limit)
 	}
 	fl.prices.check(given, &bad)
 	fl.simulations.check(given, &fl.cfg, &bad)
