@@ -420,29 +420,17 @@ func TestPowerLossWithoutSyncingLosesHolds(t *testing.T) {
 	t.Fatal("no acknowledged hold was lost without syncing; the test cannot fail")
 }
 
-// unsynced is a file system that does not sync the logs.
+// unsynced is a file system that does not sync what is written into files of groups. It does sync the zeros that they have before.
 type unsynced struct{ vfs.FS }
 
 type unsyncedFile struct{ vfs.File }
 
-func (unsyncedFile) Sync() error                { return nil }
-func (unsyncedFile) SyncData() error            { return nil }
-func (unsyncedFile) SyncTo(int64) (bool, error) { return true, nil }
+func (unsyncedFile) SyncData() error { return nil }
 
-// Create makes a file that does not sync if it is a log.
+// Create makes a file that is synced as a whole only, if it is to be one of groups.
 func (u unsynced) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := u.FS.Create(name, c)
-	return unsyncedLog(name, f, err)
-}
-
-// ReuseForWrite is how an old log becomes a new one.
-func (u unsynced) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := u.FS.ReuseForWrite(from, to, c)
-	return unsyncedLog(to, f, err)
-}
-
-func unsyncedLog(name string, f vfs.File, err error) (vfs.File, error) {
-	if err != nil || !strings.HasSuffix(name, ".log") {
+	if err != nil || !strings.HasSuffix(name, ".groups") {
 		return f, err
 	}
 	return unsyncedFile{f}, nil

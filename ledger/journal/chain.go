@@ -17,6 +17,12 @@ const (
 	recordHeader = 4
 )
 
+// MinGroup is the size of the smallest encoding of a group.
+const MinGroup = groupHeader + recordHeader
+
+// FirstOf returns the number of the first record of an encoded group, of at least MinGroup bytes, without verifying it.
+func FirstOf(encoding []byte) uint64 { return binary.BigEndian.Uint64(encoding[2*hashSize+8:]) }
+
 // AppendGroup appends the encoding of a group that follows previous, and returns it with the position after the group:
 // its hash is SHA-256(previous hash ‖ epoch ‖ first sequence ‖ count ‖ length-prefixed records). The records must
 // satisfy CheckRecords and not be empty.

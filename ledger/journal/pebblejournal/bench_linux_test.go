@@ -104,7 +104,7 @@ func BenchmarkJournalVersusRaw(b *testing.B) {
 	failed := func(err error) { b.Error(err) }
 	ours := journal.NewCommitter(j, epoch, 0, failed)
 	raw := journal.NewCommitter(newRawFile(b, dir), epoch, 0, failed)
-	commitAll(b, ours, 20_000) // so that the store's logs and tables have their usual sizes
+	commitAll(b, ours, 20_000) // so that the files have their usual sizes
 	commitAll(b, raw, 5_000)
 
 	const round = 6_400

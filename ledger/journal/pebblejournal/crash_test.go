@@ -101,7 +101,7 @@ func (l *life) check(j *Journal) error {
 // work adds records from several goroutines, with snapshots and trimming, until somebody closes stop.
 func (l *life) work(j *Journal, c *journal.Committer, epoch, seed uint64, stop <-chan struct{}) *sync.WaitGroup {
 	var wg sync.WaitGroup
-	heavy := seed%12 == 0 // so many bytes that the store begins another log
+	heavy := seed%12 == 0 // so many bytes that the groups fill some files
 	for a := range 4 {
 		random := rand.New(rand.NewPCG(seed, uint64(a)))
 		wg.Go(func() {
@@ -290,29 +290,17 @@ func TestPowerLossLosesWhatWasNotSynced(t *testing.T) {
 	t.Log(err)
 }
 
-// unsynced is a file system that does not sync the logs.
+// unsynced is a file system that does not sync what is written into files of groups. It does sync the zeros that they have before.
 type unsynced struct{ vfs.FS }
 
 type unsyncedFile struct{ vfs.File }
 
-func (unsyncedFile) Sync() error                { return nil }
-func (unsyncedFile) SyncData() error            { return nil }
-func (unsyncedFile) SyncTo(int64) (bool, error) { return true, nil }
+func (unsyncedFile) SyncData() error { return nil }
 
-// Create makes a file that does not sync if it is a log.
+// Create makes a file that is synced as a whole only, if it is to be one of groups.
 func (u unsynced) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := u.FS.Create(name, c)
-	return unsyncedLog(name, f, err)
-}
-
-// ReuseForWrite is how an old log becomes a new one.
-func (u unsynced) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := u.FS.ReuseForWrite(from, to, c)
-	return unsyncedLog(to, f, err)
-}
-
-func unsyncedLog(name string, f vfs.File, err error) (vfs.File, error) {
-	if err != nil || !strings.HasSuffix(name, ".log") {
+	if err != nil || !strings.HasSuffix(name, groupsSuffix) {
 		return f, err
 	}
 	return unsyncedFile{f}, nil

@@ -1,6 +1,7 @@
 package pebblejournal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -252,11 +253,15 @@ func TestDamageEndsInAPrefixOrARefusal(t *testing.T) {
 			}
 			var all []change
 			for _, name := range slices.Sorted(maps.Keys(s.files)) {
-				for i := range s.files[name] {
+				content := s.files[name]
+				for i := range content {
+					if strings.HasSuffix(name, groupsSuffix) && len(bytes.Trim(content[max(0, i-16):min(i+16, len(content))], "\x00")) == 0 {
+						continue // most of it are zeros that nobody looks at
+					}
 					all = append(all, change{name, -1, i})
-				}
-				for i := range 8 * len(s.files[name]) {
-					all = append(all, change{name, i, 0})
+					for bit := range 8 {
+						all = append(all, change{name, 8*i + bit, 0})
+					}
 				}
 			}
 			every := len(all)
@@ -299,7 +304,7 @@ func TestDamageEndsInAPrefixOrARefusal(t *testing.T) {
 
 // TestMissingFilesAreDamage removes each file of a journal.
 //
-// A journal that was closed has two logs. The older one is obsolete: Close flushes what is in it into tables before it
+// The store of a journal that was closed has two logs. The older one is obsolete: Close flushes what is in it into tables before it
 // notes how far the journal reaches, the manifest says from which log on to read, and the next opening removes the file.
 // That nothing in it matters is why a flipped bit in it is not noticed.
 func TestMissingFilesAreDamage(t *testing.T) {
@@ -320,6 +325,10 @@ func TestMissingFilesAreDamage(t *testing.T) {
 					}
 					if s.name == "crashed" && o == whole {
 						t.Errorf("nobody misses the log %s of a journal that was not closed", name)
+					}
+				case name == nextGroups:
+					if o != whole {
+						t.Errorf("the file that is not begun is needed: %s", o)
 					}
 				case name == "LOCK", strings.HasPrefix(name, "OPTIONS-"), strings.HasPrefix(name, "marker.format-version."):
 				case o != refused:

@@ -160,7 +160,7 @@ func (f *diskFile) SyncTo(length int64) (full bool, err error) {
 // hand, and not what others have a use for. Rejected: to leave it to the kernel, which took ever new memory; on a virtual machine,
 // where that is the host's, it was a sixth of what a durable order in a stream costs.
 func (f *diskFile) Close() error {
-	if strings.HasSuffix(f.name, ".sst") {
+	if strings.HasSuffix(f.name, ".sst") || strings.HasSuffix(f.name, groupsSuffix) {
 		uncache(f.Fd())
 	}
 	return f.disk.written("close", f.name, f.File.Close())

@@ -103,6 +103,14 @@ func (s shortWrites) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vf
 	return shortFile{f, to, s.faulty}, err
 }
 
+func (s shortFile) WriteAt(p []byte, at int64) (int, error) {
+	if err := s.faulty.count(errorfs.OpFileWriteAt, s.name); err != nil {
+		n, _ := s.File.WriteAt(p[:len(p)/2], at)
+		return n, err
+	}
+	return s.File.WriteAt(p, at)
+}
+
 type shortFile struct {
 	vfs.File
 	name   string
@@ -184,7 +192,7 @@ func (l *life) chapter(j *Journal, opening int, opened func(*Journal, uint64)) e
 		func() error { return add(90_000) },
 		func() error { return keep(false) },
 		func() error { return add(90_000) },
-		func() error { return add(90_000) }, // the store begins its next log
+		func() error { return add(90_000) }, // each is too long for the file that is ready
 		func() error { return keep(true) },
 		func() error { return add(300_000) },
 		func() error { return add(10) },
@@ -282,32 +290,40 @@ func TestFaultsStopTheProcessAndLoseNothing(t *testing.T) {
 // TestFailedFsyncEndsTheProcess runs itself as a process whose disk fails, with nothing to stop it but the default.
 func TestFailedFsyncEndsTheProcess(t *testing.T) {
 	const variable = "ALLOT_TEST_FAILING_JOURNAL"
-	if os.Getenv(variable) != "" {
+	if suffix := os.Getenv(variable); suffix != "" {
 		disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
+			if op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, suffix) {
 				return syscall.EIO
 			}
 			return nil
 		}))
 		j, err := Open("j", Options{FS: disk, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		var epoch uint64
 		if err == nil {
-			_, err = j.Begin()
+			epoch, err = j.Begin()
+		}
+		if err == nil {
+			_, err = j.Append(epoch, 0, [][]byte{[]byte("a")})
 		}
 		fmt.Fprintln(os.Stderr, "the process goes on:", err)
 		os.Exit(0)
 	}
-	process := exec.Command(os.Args[0], "-test.run=^TestFailedFsyncEndsTheProcess$")
-	process.Env = append(os.Environ(), variable+"=1")
-	out, err := process.CombinedOutput()
-	if code := process.ProcessState.ExitCode(); code != exitFailed {
-		t.Errorf("the process ends with %d, %v", code, err)
-	}
-	for _, words := range []string{"the journal failed", "fdatasync", ".log", "input/output error", "the process stops", "start again"} {
-		if !strings.Contains(string(out), words) {
-			t.Errorf("it does not say %q", words)
-		}
-	}
-	if t.Failed() {
-		t.Logf("%s", out)
+	for _, suffix := range []string{".log", groupsSuffix} {
+		t.Run(suffix, func(t *testing.T) {
+			process := exec.Command(os.Args[0], "-test.run=^TestFailedFsyncEndsTheProcess$")
+			process.Env = append(os.Environ(), variable+"="+suffix)
+			out, err := process.CombinedOutput()
+			if code := process.ProcessState.ExitCode(); code != exitFailed {
+				t.Errorf("the process ends with %d, %v", code, err)
+			}
+			for _, words := range []string{"the journal failed", "fdatasync", suffix, "input/output error", "the process stops", "start again"} {
+				if !strings.Contains(string(out), words) {
+					t.Errorf("it does not say %q", words)
+				}
+			}
+			if t.Failed() {
+				t.Logf("%s", out)
+			}
+		})
 	}
 }

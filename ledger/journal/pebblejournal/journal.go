@@ -1,4 +1,5 @@
-// Package pebblejournal keeps a journal in a directory of the local disk, in a Pebble store: one synced batch per group.
+// Package pebblejournal keeps a journal in a directory of the local disk: the groups of records in files of their own, one synced write
+// each, and all else, that is snapshots, values, the epoch and the start, in a Pebble store beside them.
 //
 // Failures. Writing fails in one way only: the process stops, by [Options].Fatal, with a message that says what the disk
 // refused and what to do. Nothing is tried again, because a page that fsync could not write may be dropped by the kernel
@@ -57,6 +58,7 @@ type Journal struct {
 	opened  atomic.Bool
 	found   atomic.Pointer[error] // what the store found wrong in the background, before the journal was open
 	files   *disk
+	groups  *groupLog
 
 	appending sync.Mutex // one Append or Begin at a time
 	changing  sync.Mutex // one of the rarer changes at a time; taken after appending
@@ -75,13 +77,11 @@ var _ journal.Journal = (*Journal)(nil)
 
 // The keys of the store. Integers are big-endian, so that their order is that of the keys.
 //
-//	g last sequence 8            a group, as journal.AppendGroup encodes it
 //	s sequence 8                 a snapshot that is complete, see encodeSnapshot
 //	c generation 8 | number 4    a piece of a snapshot's content
 //	v name                       a named value, sealed
 //	m name                       the journal's own values, sealed
 const (
-	groupPrefix    = 'g'
 	snapshotPrefix = 's'
 	chunkPrefix    = 'c'
 	valuePrefix    = 'v'
@@ -95,8 +95,8 @@ var (
 	startKey  = []byte("mstart")  // sequence 8 | hash 32
 )
 
-// format is the number of this layout. A newer one is refused.
-const format = 1
+// format is the number of this layout; others are refused. Format 1 had the groups in the store.
+const format = 2
 
 func sequenceKey(prefix byte, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefix}, sequence)
@@ -249,15 +249,12 @@ func (j *Journal) Append(epoch, expected uint64, records [][]byte) (journal.Posi
 	case len(records) == 0:
 		return before, nil
 	}
-	b := j.db.NewBatchWithSize(size + 64)
-	op := b.SetDeferred(9, size)
-	_, end := journal.AppendGroup(op.Value[:0], before, epoch, records) // encoded in place
-	copy(op.Key, sequenceKey(groupPrefix, end.Sequence))
-	if err := op.Finish(); err != nil {
-		return journal.Position{}, err
+	end, err := j.groups.append(before, epoch, records, size)
+	if err != nil {
+		j.stop(err)
 	}
-	if err := j.commit(b); err != nil {
-		return journal.Position{}, err
+	if err := j.failed.Load(); err != nil { // elsewhere: do not acknowledge anything any more
+		return journal.Position{}, *err
 	}
 	j.mu.Lock()
 	j.end = end
@@ -287,70 +284,47 @@ func (j *Journal) read(after uint64, end journal.Position, yield func(journal.Gr
 	case after == end.Sequence:
 		return nil
 	}
-	at, known, groups, err := j.groups(after, end)
-	if err != nil {
+	groups := j.groups.reader(after) // first, so that what is behind the start now is there until it is closed
+	defer groups.close()             //nolint:errcheck // nothing was written; what could not be removed was logged
+	j.mu.Lock()
+	start := j.start.Sequence
+	at, known := j.place(after)
+	j.mu.Unlock()
+	if after < start {
+		return fmt.Errorf("%w: up to %d", journal.ErrTrimmed, start)
+	}
+	if err := groups.seek(after); err != nil {
 		return err
 	}
-	defer groups.Close() //nolint:errcheck // it repeats the iterator's error
 	var chain journal.Chain
-	var records [][]byte
-	good := after
-	for ok := groups.First(); ok; ok = groups.Next() {
-		encoding, err := groups.ValueAndErr()
+	for first, good := true, after; good < end.Sequence; first = false {
+		before, g, err := groups.next(good)
 		if err != nil {
-			return damaged(good, err)
+			return err
 		}
-		before, g, err := journal.DecodeGroup(encoding, records[:0])
-		if err != nil {
-			return damaged(good, err)
-		}
-		if good == after { // the first group
-			switch {
-			case known:
-				chain.From(at)
-			case before.Sequence > after:
-				chain.From(journal.Position{Sequence: after})
-			default: // it may be across; the hash stored with it is all there is to go by
-				chain.From(before)
-			}
+		switch {
+		case !first:
+		case known && before.Sequence == after:
+			chain.From(at)
+		case before.Sequence > after:
+			chain.From(journal.Position{Sequence: after})
+		default: // it may be across, or before; the hash stored with it is all there is to go by
+			chain.From(before)
 		}
 		if err := chain.Next(before, &g); err != nil {
 			return err
 		}
-		if !bytes.Equal(groups.Key(), sequenceKey(groupPrefix, g.End.Sequence)) || g.End.Sequence <= after {
-			return &journal.DamageError{Sequence: good, What: fmt.Sprintf("the group that ends with record %d is not in its place", g.End.Sequence)}
+		if g.End.Sequence <= after {
+			if known && g.End.Sequence == after && g.End != at {
+				return &journal.DamageError{Sequence: after, What: "the journal goes on with another hash than it is known to have there"}
+			}
+			continue
 		}
-		records, good = g.Records, g.End.Sequence
-		if !yield(g.After(after), nil) {
+		if good = g.End.Sequence; !yield(g.After(after), nil) {
 			return nil
 		}
 	}
-	if err := groups.Error(); err != nil {
-		return damaged(good, err)
-	}
-	if good == after {
-		return &journal.DamageError{Sequence: good, What: fmt.Sprintf("the records up to %d are missing", end.Sequence)}
-	}
 	return chain.End(end)
-}
-
-// groups returns an iterator over the groups that end between a sequence and the end, and the position at the sequence
-// if it is known otherwise than from the groups.
-func (j *Journal) groups(after uint64, end journal.Position) (at journal.Position, known bool, groups *pebble.Iterator, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock() // Trim moves the start before it deletes, so what is behind the start now is there for the iterator
-	if after < j.start.Sequence {
-		return at, false, nil, fmt.Errorf("%w: up to %d", journal.ErrTrimmed, j.start.Sequence)
-	}
-	at, known = j.place(after)
-	groups, err = j.db.NewIter(&pebble.IterOptions{
-		LowerBound: sequenceKey(groupPrefix, after+1),
-		UpperBound: sequenceKey(groupPrefix, end.Sequence+1),
-	})
-	if err != nil {
-		return at, false, nil, damaged(after, err)
-	}
-	return at, known, groups, nil
 }
 
 // place returns the position at a sequence when it is the start or a snapshot's. Under the mutex.
@@ -468,24 +442,32 @@ func (j *Journal) Trim(epoch, sequence uint64) error {
 	if err := j.readable(sequence); err != nil {
 		return err
 	}
-	next, err := j.endBefore(sequence, start)
-	if err != nil || next == start {
+	before, g, err := j.groups.with(sequence)
+	if err != nil {
 		return err
+	}
+	next := before // of the group across
+	if g.End.Sequence == sequence {
+		next = g.End
+	}
+	if next.Sequence <= start.Sequence {
+		return nil
 	}
 	if err := j.check(epoch); err != nil {
 		return err
 	}
 	b := j.db.NewBatch()
-	if err := errors.Join(
-		b.DeleteRange(sequenceKey(groupPrefix, 0), sequenceKey(groupPrefix, next.Sequence+1), nil),
-		b.Set(startKey, seal(encodePosition(next)), nil),
-	); err != nil {
+	if err := b.Set(startKey, seal(encodePosition(next)), nil); err != nil {
 		return err
 	}
 	j.mu.Lock()
 	j.start = next
 	j.mu.Unlock()
-	return j.commit(b)
+	if err := j.commit(b); err != nil {
+		return err
+	}
+	j.groups.trim(next.Sequence)
+	return nil
 }
 
 // readable checks that a snapshot at or behind a sequence reads back with its digest.
@@ -503,39 +485,4 @@ func (j *Journal) readable(sequence uint64) error {
 		damage = errors.Join(damage, err)
 	}
 	return errors.Join(fmt.Errorf("%w that can be read, at or behind %d", journal.ErrNoSnapshot, sequence), damage)
-}
-
-// endBefore returns the end of the last group that ends at or before a sequence, or the start.
-func (j *Journal) endBefore(sequence uint64, start journal.Position) (journal.Position, error) {
-	groups, err := j.db.NewIter(&pebble.IterOptions{
-		LowerBound: sequenceKey(groupPrefix, start.Sequence+1),
-		UpperBound: sequenceKey(groupPrefix, sequence+1),
-	})
-	if err != nil {
-		return start, damaged(start.Sequence, err)
-	}
-	defer groups.Close() //nolint:errcheck // it repeats the iterator's error
-	if !groups.Last() {
-		if err := groups.Error(); err != nil {
-			return start, damaged(start.Sequence, err)
-		}
-		return start, nil
-	}
-	_, g, err := lastGroup(groups)
-	return g.End, err
-}
-
-// lastGroup verifies the group that an iterator is at.
-func lastGroup(groups *pebble.Iterator) (before journal.Position, g journal.Group, err error) {
-	encoding, err := groups.ValueAndErr()
-	if err == nil {
-		before, g, err = journal.DecodeGroup(encoding, nil)
-	}
-	if err == nil && !bytes.Equal(groups.Key(), sequenceKey(groupPrefix, g.End.Sequence)) {
-		err = &journal.DamageError{What: fmt.Sprintf("the group that ends with record %d is not in its place", g.End.Sequence)}
-	}
-	if err != nil {
-		return before, g, damaged(before.Sequence, err)
-	}
-	return before, g, nil
 }

@@ -16,7 +16,7 @@ import (
 // A marker is the file that says that a directory is a journal's, of which format, and how far it reached at least.
 //
 //	allot journal
-//	format 1
+//	format 2
 //	reached 4711
 //	checksum 0badcafe
 type marker struct {
@@ -37,17 +37,17 @@ func encodeMarker(reached uint64) string {
 	return fmt.Sprintf("%schecksum %08x\n", text, crc32.Checksum([]byte(text), castagnoli))
 }
 
-// decodeMarker returns what the text of a marker says: ErrFormat for a newer format, whose later lines may differ.
+// decodeMarker returns what the text of a marker says: ErrFormat for another format, whose later lines may differ.
 func decodeMarker(text string) (reached uint64, err error) {
 	rest, ok := strings.CutPrefix(text, "allot journal\nformat ")
 	if !ok {
 		return 0, &journal.DamageError{What: "the file " + markerName + " is not what was written"}
 	}
 	var number uint64
-	if _, err := fmt.Sscanf(rest, "%d\n", &number); err == nil && number > format {
+	if _, err := fmt.Sscanf(rest, "%d\n", &number); err == nil && number > 0 && number != format {
 		return 0, formatError(number)
 	}
-	if _, err := fmt.Sscanf(rest, "1\nreached %d\n", &reached); err != nil || encodeMarker(reached) != text {
+	if _, err := fmt.Sscanf(rest, fmt.Sprintf("%d\nreached %%d\n", format), &reached); err != nil || encodeMarker(reached) != text {
 		return 0, &journal.DamageError{What: "the file " + markerName + " is not what was written"}
 	}
 	return reached, nil

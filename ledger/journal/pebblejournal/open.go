@@ -23,9 +23,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 )
 
-// How the store is tuned. Groups are large values that are written once, in order, and read in order if ever.
+// How the store is tuned. What is most of it, pieces of snapshots, is written once, in order, and read in order if ever.
 const (
-	memTableBytes = 8 << 20 // a log is as long; from the third on they are written over, which syncs quicker than to append
+	memTableBytes = 8 << 20
 	memTables     = 16      // before writers wait for the disk
 	cacheBytes    = 8 << 20 // nothing is read twice
 	blockBytes    = 32 << 10
@@ -105,6 +105,7 @@ func (j *Journal) open() (err error) {
 	if err := recognize(files); err != nil {
 		return err
 	}
+	j.groups = newGroupLog(j.files, j.dir)
 	if j.options.ReadOnly && !slices.ContainsFunc(files, isContent) {
 		return fmt.Errorf("%w: there is nothing in it; name a directory with a journal", journal.ErrForeign)
 	}
@@ -147,7 +148,8 @@ func (j *Journal) open() (err error) {
 	case err != nil:
 		return err
 	}
-	if err := attempt(func() error { return j.load(marked) }); err != nil {
+	var idle []string
+	if err := attempt(func() error { idle, err = j.load(marked); return err }); err != nil {
 		return err
 	}
 	j.opened.Store(true) // first, so that nothing is missed
@@ -158,6 +160,9 @@ func (j *Journal) open() (err error) {
 		return nil
 	}
 	j.files.checked()
+	for _, name := range idle {
+		_ = j.files.Remove(j.groups.path(name)) // one that stays was logged
+	}
 	if err := j.removeOrphans(); err != nil {
 		return err
 	}
@@ -221,7 +226,7 @@ func recognize(files []string) error {
 		case name == markerName:
 			return nil // whatever else there is
 		case name == markerName+temporary, name == "LOCK", name == "lost+found":
-		case strings.HasPrefix(name, "MANIFEST-"), strings.HasPrefix(name, "OPTIONS-"), strings.HasPrefix(name, "marker."):
+		case strings.HasPrefix(name, "MANIFEST-"), strings.HasPrefix(name, "OPTIONS-"), strings.HasPrefix(name, "marker."), name == nextGroups:
 		case isContent(name), strings.HasSuffix(name, ".dbtmp"):
 		default:
 			return fmt.Errorf("%w: there is %q; name an empty directory or one with a journal", journal.ErrForeign, name)
@@ -231,11 +236,11 @@ func recognize(files []string) error {
 }
 
 // isContent reports whether a name is that of a file without which there is no journal, or that is not made before there
-// is a store: the marker, the manifest of the store, a log, or a table.
+// is a store: the marker, the manifest of the store, a log, a table, or a file of groups.
 func isContent(name string) bool {
 	number, _, _ := strings.Cut(name, ".")
 	_, err := strconv.ParseUint(number, 10, 64)
-	numbered := err == nil && (name == number+".log" || name == number+".sst")
+	numbered := err == nil && (name == number+".log" || name == number+".sst" || name == number+groupsSuffix)
 	return numbered || name == markerName || strings.HasPrefix(name, manifestMarker)
 }
 
@@ -303,8 +308,9 @@ func (j *Journal) inspect(files []string) error {
 		return err
 	}
 	err = attempt(func() error {
+		groups := slices.ContainsFunc(files, func(name string) bool { return strings.HasSuffix(name, groupsSuffix) })
 		empty, err := isEmpty(db, nil)
-		if empty || err != nil {
+		if err != nil || empty && !groups {
 			return err
 		}
 		if _, err := getSealed(db, formatKey); errors.Is(err, pebble.ErrNotFound) {
@@ -312,7 +318,7 @@ func (j *Journal) inspect(files []string) error {
 		} else if err != nil {
 			return err
 		}
-		if empty, err = isEmpty(db, formatKey); err == nil && !empty {
+		if empty, err = isEmpty(db, formatKey); err == nil && (!empty || groups) {
 			err = &journal.DamageError{What: "the file " + markerName + " is missing, which tells how far the records reached"}
 		}
 		return err
@@ -442,52 +448,57 @@ func (e *plainError) Error() string { return line(e.error.Error()) }
 // Unwrap returns the store's error.
 func (e *plainError) Unwrap() error { return e.error }
 
-// load reads and checks what Open promises. marked says that the journal was once complete.
-func (j *Journal) load(marked bool) error {
+// load reads and checks what Open promises, and returns the names of files that nobody needs. marked says that the journal was once
+// complete.
+func (j *Journal) load(marked bool) (idle []string, err error) {
 	switch number, err := getNumber(j.db, formatKey); {
 	case errors.Is(err, pebble.ErrNotFound) && !marked && !j.options.ReadOnly:
 		if err := j.initialize(); err != nil {
-			return err
+			return nil, err
 		}
 	case errors.Is(err, pebble.ErrNotFound):
-		return &journal.DamageError{What: "the journal's own values are missing"}
+		return nil, &journal.DamageError{What: "the journal's own values are missing"}
 	case err != nil:
-		return err
-	case number > format:
-		return formatError(number)
+		return nil, err
+	case number == 0:
+		return nil, &journal.DamageError{What: "the journal's format is 0"}
 	case number != format:
-		return &journal.DamageError{What: fmt.Sprintf("the journal's format is %d", number)}
+		return nil, formatError(number)
 	}
 	epoch, err := getNumber(j.db, epochKey)
 	if err != nil && !errors.Is(err, pebble.ErrNotFound) {
-		return err
+		return nil, err
 	}
 	j.epoch = epoch
 	switch start, err := getSealed(j.db, startKey); {
 	case errors.Is(err, pebble.ErrNotFound):
 	case err != nil:
-		return err
+		return nil, err
 	case len(start) != 40:
-		return &journal.DamageError{What: "the journal's start is no position"}
+		return nil, &journal.DamageError{What: "the journal's start is no position"}
 	default:
 		j.start = journal.Position{Sequence: binary.BigEndian.Uint64(start), Hash: [32]byte(start[8:])}
 	}
-	if err := j.loadEnds(); err != nil {
-		return err
+	if idle, err = j.loadGroups(); err != nil {
+		return nil, err
 	}
 	if err := j.loadSnapshots(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := j.loadStrangers(); err != nil {
-		return err
+		return nil, err
 	}
 	if j.end.Sequence < j.marker.reached {
-		return &journal.DamageError{Sequence: j.end.Sequence, What: fmt.Sprintf("the records up to %d are missing", j.marker.reached)}
+		return nil, &journal.DamageError{Sequence: j.end.Sequence, What: fmt.Sprintf("the records up to %d are missing", j.marker.reached)}
 	}
-	return nil
+	return idle, nil
 }
 
 func formatError(number uint64) error {
+	if number < format {
+		return fmt.Errorf("%w: the journal has format %d, and this program knows format %d; dump it by the program that wrote it (allot ledger dump) and restore that by this one",
+			journal.ErrFormat, number, format)
+	}
 	return fmt.Errorf("%w: the journal has format %d, and this program knows those up to %d; use a newer program",
 		journal.ErrFormat, number, format)
 }
@@ -518,41 +529,21 @@ func getNumber(db *pebble.DB, key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// loadEnds verifies the first and the last group and finds the end.
-func (j *Journal) loadEnds() error {
-	j.end = j.start
-	groups, err := j.db.NewIter(bounds(groupPrefix))
+// loadGroups verifies the first and the last groups and finds the end.
+func (j *Journal) loadGroups() (idle []string, err error) {
+	names, err := j.options.FS.List(j.dir)
 	if err != nil {
-		return damaged(0, err)
+		return nil, err
 	}
-	defer groups.Close() //nolint:errcheck // it repeats the iterator's error
-	if !groups.First() {
-		if err := groups.Error(); err != nil {
-			return damaged(j.start.Sequence, err)
-		}
-		return nil
-	}
-	var chain journal.Chain
-	chain.From(j.start)
-	before, first, err := lastGroup(groups)
-	if err == nil {
-		err = chain.Next(before, &first)
-	}
+	ends, idle, err := j.groups.load(names, j.start)
 	if err != nil {
-		return damaged(j.start.Sequence, err)
+		return nil, err
 	}
-	if !groups.Last() {
-		return damaged(first.End.Sequence, groups.Error())
+	if last := &ends.last; last.First > 0 && (last.Epoch < ends.first.Epoch || last.Epoch > j.epoch) {
+		return nil, &journal.DamageError{Sequence: last.First - 1, What: fmt.Sprintf("the last group is of epoch %d", last.Epoch)}
 	}
-	_, last, err := lastGroup(groups)
-	if err != nil {
-		return damaged(first.End.Sequence, err)
-	}
-	if last.Epoch < first.Epoch || last.Epoch > j.epoch {
-		return &journal.DamageError{Sequence: last.First - 1, What: fmt.Sprintf("the last group is of epoch %d", last.Epoch)}
-	}
-	j.end = last.End
-	return nil
+	j.end = ends.end
+	return idle, nil
 }
 
 // bounds limits an iterator to a prefix.
@@ -611,7 +602,7 @@ func (j *Journal) loadStrangers() error {
 			prefix = key[0]
 		}
 		switch prefix {
-		case groupPrefix, snapshotPrefix, chunkPrefix, valuePrefix, metaPrefix:
+		case snapshotPrefix, chunkPrefix, valuePrefix, metaPrefix:
 			ok = all.SeekGE([]byte{prefix + 1})
 		default:
 			return &journal.DamageError{What: fmt.Sprintf("there is an unknown key %q", all.Key())}
@@ -707,7 +698,7 @@ func (j *Journal) note() error {
 	return nil
 }
 
-// Close waits for what is under way, loops over Read included, writes what is only in the log into the store, and
+// Close waits for what is under way, loops over Read included, writes what is only in the store's log into its tables, and
 // releases the directory.
 func (j *Journal) Close() error {
 	j.mu.Lock()
@@ -722,7 +713,7 @@ func (j *Journal) Close() error {
 		return *err // Pebble cannot be used any more; the directory stays locked until the process ends
 	}
 	if !j.options.ReadOnly {
-		if err := attempt(j.db.Flush); err != nil {
+		if err := errors.Join(j.groups.close(), attempt(j.db.Flush)); err != nil {
 			j.stop(err)
 		}
 		if err := j.note(); err != nil {

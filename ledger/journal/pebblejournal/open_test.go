@@ -3,6 +3,7 @@ package pebblejournal
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"maps"
@@ -106,16 +107,22 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	t.Run("of the marker", func(t *testing.T) {
 		files := vfs.NewMem()
 		small(t, files)
-		writeFile(t, files, "j/JOURNAL", "allot journal\nformat 2\nsomething new\n")
-		wantRefusal(t, files, "j", journal.ErrFormat, "format 2", "newer program")
+		writeFile(t, files, "j/JOURNAL", "allot journal\nformat 3\nsomething new\n")
+		wantRefusal(t, files, "j", journal.ErrFormat, "format 3", "newer program")
+	})
+	t.Run("an older one of the marker", func(t *testing.T) {
+		files := vfs.NewMem()
+		small(t, files)
+		writeFile(t, files, "j/JOURNAL", "allot journal\nformat 1\nreached 2\nchecksum 01234567\n")
+		wantRefusal(t, files, "j", journal.ErrFormat, "format 1", "allot ledger dump")
 	})
 	t.Run("of the values", func(t *testing.T) {
 		files := vfs.NewMem()
 		small(t, files)
 		change(t, files, func(db *pebble.DB) error {
-			return db.Set(formatKey, seal(binary.BigEndian.AppendUint64(nil, 2)), pebble.Sync)
+			return db.Set(formatKey, seal(binary.BigEndian.AppendUint64(nil, 3)), pebble.Sync)
 		})
-		wantRefusal(t, files, "j", journal.ErrFormat, "format 2", "newer program")
+		wantRefusal(t, files, "j", journal.ErrFormat, "format 3", "newer program")
 	})
 	t.Run("of the store", func(t *testing.T) {
 		files := vfs.NewMem()
@@ -333,7 +340,20 @@ func TestDamageIsLoggedInALine(t *testing.T) {
 	}
 }
 
-func TestKeysThatDoNotBelongAreDamage(t *testing.T) {
+// frames returns the content of a file of groups that begins behind a position.
+func frames(begin journal.Position, groups ...[]byte) string {
+	var b []byte
+	for _, g := range groups {
+		tag := tagOf(begin)
+		h := binary.BigEndian.AppendUint32(tag[:], uint32(len(g)))
+		h = binary.BigEndian.AppendUint32(h, crc32.Checksum(h, castagnoli))
+		b = append(append(b, h...), g...)
+		b = append(b, make([]byte, -len(b)&(pageBytes-1))...)
+	}
+	return string(append(b, make([]byte, leastGroupsBytes)...))
+}
+
+func TestWhatDoesNotBelongIsDamage(t *testing.T) {
 	groupOf := func(before journal.Position, epoch uint64, records ...string) ([]byte, journal.Position) {
 		var b [][]byte
 		for _, r := range records {
@@ -342,39 +362,70 @@ func TestKeysThatDoNotBelongAreDamage(t *testing.T) {
 		return journal.AppendGroup(nil, before, epoch, b)
 	}
 	first, afterFirst := groupOf(journal.Position{}, 1, "a", "b") // as small has it
-	for name, do := range map[string]func(db *pebble.DB) error{
-		"an unknown key": func(db *pebble.DB) error { return db.Set([]byte("q"), nil, pebble.Sync) },
-		"a gap": func(db *pebble.DB) error {
-			later, at := groupOf(journal.Position{Sequence: 5}, 1, "x")
-			return db.Set(sequenceKey(groupPrefix, at.Sequence), later, pebble.Sync)
+	next, _ := groupOf(afterFirst, 1, "x")
+	type world struct {
+		*testing.T
+		*vfs.MemFS
+	}
+	write := func(w world, name, content string) { writeFile(w.T, w.MemFS, "j/"+name, content) }
+	store := func(do func(*pebble.DB) error) func(world) {
+		return func(w world) { change(w.T, w.MemFS, do) }
+	}
+	for name, do := range map[string]func(world){
+		"an unknown key": store(func(db *pebble.DB) error { return db.Set([]byte("q"), nil, pebble.Sync) }),
+		"a gap": func(w world) {
+			later, _ := groupOf(journal.Position{Sequence: 5}, 1, "x")
+			write(w, groupsName(6), frames(journal.Position{Sequence: 5}, later))
 		},
-		"another chain": func(db *pebble.DB) error {
-			other, at := groupOf(journal.Position{Sequence: 2}, 1, "x")
-			return db.Set(sequenceKey(groupPrefix, at.Sequence), other, pebble.Sync)
+		"a gap before nothing": func(w world) { write(w, groupsName(6), frames(journal.Position{})) },
+		"a gap in a file": func(w world) {
+			later, _ := groupOf(journal.Position{Sequence: 5}, 1, "x")
+			write(w, groupsName(1), frames(journal.Position{}, first, later))
 		},
-		"a first group that is not the first": func(db *pebble.DB) error {
-			next, at := groupOf(afterFirst, 1, "x")
-			return errors.Join(db.Delete(sequenceKey(groupPrefix, 2), pebble.Sync), db.Set(sequenceKey(groupPrefix, at.Sequence), next, pebble.Sync))
+		"another chain": func(w world) {
+			other, _ := groupOf(journal.Position{Sequence: 2}, 1, "x")
+			write(w, groupsName(3), frames(journal.Position{Sequence: 2}, other))
 		},
-		"a group in another place": func(db *pebble.DB) error { return db.Set(sequenceKey(groupPrefix, 3), first, pebble.Sync) },
-		"a group of a later epoch": func(db *pebble.DB) error {
-			next, at := groupOf(afterFirst, 9, "x")
-			return db.Set(sequenceKey(groupPrefix, at.Sequence), next, pebble.Sync)
+		"another chain in a file": func(w world) {
+			other, _ := groupOf(journal.Position{Sequence: 2}, 1, "x")
+			write(w, groupsName(1), frames(journal.Position{}, first, other))
 		},
-		"missing records": func(db *pebble.DB) error { return db.Delete(sequenceKey(groupPrefix, 2), pebble.Sync) },
-		"missing values":  func(db *pebble.DB) error { return db.Delete(formatKey, pebble.Sync) },
-		"a snapshot of what is not there": func(db *pebble.DB) error {
+		"a first group that is not the first": func(w world) { write(w, groupsName(1), frames(afterFirst, next)) },
+		"a group that is not whole before another": func(w world) {
+			half := slices.Clone(first)
+			half[len(half)-1] ^= 1
+			write(w, groupsName(1), frames(journal.Position{}, half, next))
+		},
+		"a frame in an empty file": func(w world) {
+			write(w, groupsName(3), strings.Repeat("\x00", pageBytes)+frames(afterFirst, next))
+		},
+		"a group in another place": func(w world) { write(w, groupsName(3), frames(journal.Position{}, first)) },
+		"a group of a later epoch": func(w world) {
+			next, _ := groupOf(afterFirst, 9, "x")
+			write(w, groupsName(3), frames(afterFirst, next))
+		},
+		"missing records": func(w world) { write(w, groupsName(1), frames(journal.Position{})) },
+		"missing files": func(w world) {
+			if err := w.Remove("j/" + groupsName(1)); err != nil {
+				w.Fatal(err)
+			}
+		},
+		"missing values": store(func(db *pebble.DB) error { return db.Delete(formatKey, pebble.Sync) }),
+		"a snapshot of what is not there": store(func(db *pebble.DB) error {
 			s := snapshot{Snapshot: journal.Snapshot{Position: journal.Position{Sequence: 3}}}
 			return db.Set(sequenceKey(snapshotPrefix, 3), seal(encodeSnapshot(s)), pebble.Sync)
-		},
-		"a start without a snapshot": func(db *pebble.DB) error {
-			return errors.Join(db.Set(startKey, seal(encodePosition(afterFirst)), pebble.Sync), db.Delete(sequenceKey(groupPrefix, 2), pebble.Sync))
-		},
+		}),
+		"a start without a snapshot": store(func(db *pebble.DB) error {
+			return db.Set(startKey, seal(encodePosition(afterFirst)), pebble.Sync)
+		}),
+		"a start inside a group": store(func(db *pebble.DB) error {
+			return db.Set(startKey, seal(encodePosition(journal.Position{Sequence: 1})), pebble.Sync)
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := vfs.NewMem()
 			small(t, files)
-			change(t, files, do)
+			do(world{t, files})
 			j, err := Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)})
 			if err == nil {
 				defer j.Close()
@@ -391,6 +442,20 @@ func TestKeysThatDoNotBelongAreDamage(t *testing.T) {
 			}
 		})
 	}
+	t.Run("control", func(t *testing.T) { // files that are made here are read
+		files := vfs.NewMem()
+		small(t, files)
+		writeFile(t, files, "j/"+groupsName(1), frames(journal.Position{}, first, next))
+		writeFile(t, files, "j/"+groupsName(4), frames(journal.Position{})) // begun and empty
+		j, err := Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		if got, err := journaltest.Records(j, 0); err != nil || !slices.Equal(got, []string{"a", "b", "x"}) {
+			t.Errorf("it holds %q, %v", got, err)
+		}
+	})
 }
 
 func TestReadOnly(t *testing.T) {

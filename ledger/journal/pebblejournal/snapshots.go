@@ -128,20 +128,11 @@ func (j *Journal) groupEnds(at journal.Position) error {
 	if at.Sequence <= start.Sequence || at.Sequence >= end.Sequence {
 		return refused
 	}
-	encoding, closer, err := j.db.Get(sequenceKey(groupPrefix, at.Sequence))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return refused
+	_, g, err := j.groups.with(at.Sequence)
+	if err == nil && g.End != at {
+		err = refused
 	}
-	if err != nil {
-		return damaged(at.Sequence, err)
-	}
-	defer closer.Close() //nolint:errcheck // nothing was written
-	if _, g, err := journal.DecodeGroup(encoding, nil); err != nil {
-		return damaged(at.Sequence, err)
-	} else if g.End != at {
-		return refused
-	}
-	return nil
+	return err
 }
 
 // install makes a snapshot visible whose content is durable.
