@@ -155,10 +155,10 @@ func (f *diskFile) SyncTo(length int64) (full bool, err error) {
 	return full, f.disk.written("sync", f.name, err)
 }
 
-// Close may be the first to hear that a write failed. The kernel need not keep what a table has, which is on the disk by then and is
-// read by a restart, a snapshot or a reader who is far behind, each once and in order. The next table then gets memory that is at
-// hand, and not what others have a use for. Rejected: to leave it to the kernel, which took ever new memory; on a virtual machine,
-// where that is the host's, it was a sixth of what a durable order in a stream costs.
+// Close may be the first to hear that a write failed. The kernel need not keep what a table or a file of groups has, which is on the
+// disk by then and is read by a restart, a snapshot or a reader who is far behind, each once and in order. The next then gets memory
+// that is at hand, and not what others have a use for. Rejected: to leave it to the kernel, which took ever new memory; on a virtual
+// machine, where that is the host's, it was a sixth of what a durable order in a stream cost when groups were in tables.
 func (f *diskFile) Close() error {
 	if strings.HasSuffix(f.name, ".sst") || strings.HasSuffix(f.name, groupsSuffix) {
 		uncache(f.Fd())

@@ -241,7 +241,7 @@ func (l *groupLog) trim(start uint64) {
 func (l *groupLog) remove() {
 	l.mu.Lock()
 	var names []string
-	for len(l.files) > 1 && l.files[1].first <= l.start+1 && !l.read(l.files[0]) {
+	for len(l.files) > 1 && l.files[1].first <= l.start+1 && !l.isRead(l.files[0]) {
 		names = append(names, groupsName(l.files[0].first))
 		l.files = l.files[1:]
 	}
@@ -251,8 +251,8 @@ func (l *groupLog) remove() {
 	}
 }
 
-// read reports whether somebody reads a file, or one before it. Under the mutex.
-func (l *groupLog) read(f *groupFile) bool {
+// isRead reports whether somebody reads a file, or one before it. Under the mutex.
+func (l *groupLog) isRead(f *groupFile) bool {
 	for _, first := range l.readers {
 		if first <= f.first {
 			return true
@@ -345,8 +345,8 @@ func (r *groupReader) seek(after uint64) (err error) {
 			if err != nil {
 				return err
 			}
-			if b == nil {
-				break
+			if b == nil || len(index) > 0 && journal.FirstOf(b) <= index[len(index)-1].first {
+				break // the file has ended; a crash tore what is there
 			}
 			index = note(index, groupPlace{journal.FirstOf(b), r.offset})
 			r.skip(len(b))

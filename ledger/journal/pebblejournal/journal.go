@@ -11,9 +11,9 @@
 // Opening first writes a little by itself, and returns what the disk refuses then.
 //
 // Damage. Pebble checksums its blocks and its logs, groups and snapshots carry hashes, and the chain shows what is
-// missing between groups. What is missing at the end of the last log is indistinguishable from a crash before it was
-// written; therefore the file JOURNAL beside Pebble's notes how far the journal reached when it was last opened, given
-// a snapshot, or closed, and a journal that ends before is damaged. So is one without that file, unless nothing was ever
+// missing between groups. What is missing at the end of the last file of groups, or of the store's log, is
+// indistinguishable from a crash before it was written; therefore the file JOURNAL beside them notes how far the journal
+// reached when it was last opened, given a snapshot, or closed, and a journal that ends before is damaged. So is one without that file, unless nothing was ever
 // written into it: the file is durable before [Open] returns for the first time, and only ever replaced. Until the checks of
 // opening have passed no file is removed.
 package pebblejournal
