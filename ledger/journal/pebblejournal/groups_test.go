@@ -44,14 +44,7 @@ func TestGroupsFillFiles(t *testing.T) {
 		nil,
 		{5},
 	} {
-		j, err := Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		epoch, err := j.Begin()
-		if err != nil {
-			t.Fatal(err)
-		}
+		j, epoch := begun(t, files)
 		for _, size := range sizes {
 			record := strings.Repeat(string(rune('a'+len(want)%26)), size)
 			if _, err := j.Append(epoch, uint64(len(want)), [][]byte{[]byte(record)}); err != nil {
@@ -77,14 +70,7 @@ func TestGroupsFillFiles(t *testing.T) {
 // TestTrimmedFilesAreRemoved looks at the files while somebody reads them, afterwards, and after reopening.
 func TestTrimmedFilesAreRemoved(t *testing.T) {
 	files := vfs.NewMem()
-	j, err := Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	epoch, err := j.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
+	j, epoch := begun(t, files)
 	const groups = 40
 	ends := []journal.Position{{}}
 	for i := range uint64(groups) {
@@ -129,9 +115,7 @@ func TestTrimmedFilesAreRemoved(t *testing.T) {
 	}
 	writeFile(t, files, "j/"+before[0], "a trimming that was cut short leaves it")
 	writeFile(t, files, "j/"+nextGroups, "a process that died leaves it")
-	if j, err = Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)}); err != nil {
-		t.Fatal(err)
-	}
+	j, _ = begun(t, files)
 	defer j.Close()
 	if names, err := files.List("j"); err != nil || slices.Contains(names, nextGroups) || !slices.Equal(groupFiles(t, files), after) {
 		t.Errorf("there are %q, %v", names, err)

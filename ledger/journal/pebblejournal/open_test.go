@@ -24,17 +24,24 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// small makes a journal of two records in the directory j.
-func small(t *testing.T, files vfs.FS) {
+// begun opens the journal in j, and begins an epoch.
+func begun(t *testing.T, files vfs.FS) (j *Journal, epoch uint64) {
 	t.Helper()
 	j, err := Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	epoch, err := j.Begin()
+	epoch, err = j.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return j, epoch
+}
+
+// small makes a journal of two records in the directory j.
+func small(t *testing.T, files vfs.FS) {
+	t.Helper()
+	j, epoch := begun(t, files)
 	if _, err := j.Append(epoch, 0, [][]byte{[]byte("a"), []byte("b")}); err != nil {
 		t.Fatal(err)
 	}
