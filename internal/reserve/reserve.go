@@ -11,7 +11,8 @@ import (
 
 // Memory takes n bytes, over 0, from the system for the heap, and has the runtime keep them until stop is called. A page that is
 // used for the first time costs microseconds, many of them on a virtual machine whose host has to find it; a ledger that grows by a
-// thousand bytes an order pays a quarter of that with each. It takes about a second for a GiB.
+// thousand bytes an order pays a quarter of that with each. It takes about a second for a GiB. Where the system has large pages for who
+// asks, the memory is in those: what a decision and a hold touch lies all over it, and each small page has to be found first.
 //
 // The runtime keeps as much as the heap may grow to before it collects, so there are no collections until the heap has n bytes, either;
 // where half of them or more live, the collector is as it was. A limit of memory (GOMEMLIMIT) holds all the same. One reserve at a
@@ -33,6 +34,7 @@ func Memory(n int64) (stop func()) {
 // touch uses every page of n bytes.
 func touch(n int64) {
 	memory := make([]byte, n)
+	inLargePages(memory)
 	for i := 0; i < len(memory); i += os.Getpagesize() {
 		memory[i] = 1
 	}
