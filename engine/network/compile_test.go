@@ -378,8 +378,8 @@ func TestLineage(t *testing.T) {
 // TestVersion tells what changes a version and what does not.
 func TestVersion(t *testing.T) {
 	base := load(t, small(t), nil).Version
-	if len(base) != 64 {
-		t.Errorf("version %q is no SHA-256 in hex", base)
+	if len(base) != 32 {
+		t.Errorf("version %q is no half of SHA-256 in hex", base)
 	}
 	for _, c := range []struct {
 		name  string

@@ -16,10 +16,12 @@ import (
 	"github.com/allot-engine/allot/ratecards/lanes"
 )
 
-// version returns the network's content hash: SHA-256, in hex, of everything that can change a decision, written in
-// one canonical order. So networks have the same version when they differ only in the order of files, rows, columns
-// or list entries, in comments, in how a quantity is written, in whether a default is spelled out, or in what no
+// version returns the network's content hash: the first half of SHA-256, in hex, of everything that can change a decision,
+// written in one canonical order. So networks have the same version when they differ only in the order of files, rows,
+// columns or list entries, in comments, in how a quantity is written, in whether a default is spelled out, or in what no
 // service uses; and it does not depend on the lineage of rows. Stock is no part of a network.
+//
+// Every answer that is sent and kept has it: the half is enough to tell networks apart.
 //
 // Cards are hashed as they are written, so a card that spells a default out has another version than one that does not.
 func (c *compiler) version() string {
@@ -50,7 +52,7 @@ func (c *compiler) version() string {
 			put("place %q %q %q %q %v %v", p.Country(r), p.Postal(r), p.Region(r), p.TimeZone(r), p.Point(r), p.Approximate(r))
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)[:sha256.Size/2])
 }
 
 func (c *compiler) putService(h io.Writer, s *service) {
