@@ -10,7 +10,10 @@ import (
 )
 
 // eventVersion is the first byte of an event; the second is its kind.
-const eventVersion = 1
+const eventVersion = 2
+
+// wideVersion is the version of events that have all of SHA-256 for the hash of a request's body. They are read, not written.
+const wideVersion = 1
 
 // AppendEvent appends an event in the ledger's own format. Equal events give equal bytes. Rows stay rows: the Extended
 // events before it tell their names. What follows from the rest is left out: of a hold, all that its grant sets.
@@ -121,8 +124,12 @@ func appendShipments(b []byte, shipments []ShipmentClaim) []byte {
 // the next ReadEvent into the same e must be cloned; lists that the kind does not fill are empty.
 func ReadEvent(b []byte, e *Event) error {
 	d := decoder{b: b, texts: &e.texts}
-	if version := d.byte(); version != eventVersion {
-		return fmt.Errorf("%w: an event of version %d; this ledger knows version %d", ErrFormat, version, eventVersion)
+	switch version := d.byte(); version {
+	case eventVersion:
+	case wideVersion:
+		d.wide = true
+	default:
+		return fmt.Errorf("%w: an event of version %d; this ledger knows versions up to %d", ErrFormat, version, eventVersion)
 	}
 	if e.Hold != nil {
 		e.spare = e.Hold
@@ -241,6 +248,7 @@ type decoder struct {
 	b     []byte
 	at    int
 	bad   bool
+	wide  bool   // hashes of bodies have twice the bytes, of which the first half counts
 	texts *arena // of all strings
 }
 
@@ -317,11 +325,16 @@ func (d *decoder) request() (r Request) {
 	if r.ID == "" {
 		return r
 	}
-	if d.left() < len(r.Body) {
+	size := len(r.Body)
+	if d.wide {
+		size *= 2
+	}
+	if d.left() < size {
 		d.fail()
 		return r
 	}
-	d.at += copy(r.Body[:], d.b[d.at:])
+	copy(r.Body[:], d.b[d.at:])
+	d.at += size
 	return r
 }
 

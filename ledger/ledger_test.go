@@ -191,7 +191,7 @@ func TestOneRequestManyTimesAtOnce(t *testing.T) {
 	var answers sync.Map
 	for i := range 100 {
 		wg.Go(func() {
-			r := Request{ID: "checkout-1", Body: [32]byte{1}}
+			r := Request{ID: "checkout-1", Body: BodyHash{1}}
 			h, err := l.Allocate(&Allocation{Request: r, At: noon, TTL: 60, Stock: []StockClaim{{0, 0, 2}}, Answer: fmt.Append(nil, i)})
 			if err != nil || h.ID != 1 {
 				t.Errorf("hold %d, %v", h.ID, err)

@@ -194,7 +194,7 @@ func TestTheLogsErrorIsEverybodysError(t *testing.T) {
 	for name, err := range map[string]error{
 		"a transition": second(l.Ship(noon, 2, Request{}, nil)),
 		"a conflict":   second(l.Allocate(&Allocation{At: noon, TTL: 5, Stock: []StockClaim{{0, 0, 1000}}})),
-		"a request":    func() error { _, _, err := l.Answered(Request{ID: "a", Body: [32]byte{1}}); return err }(),
+		"a request":    func() error { _, _, err := l.Answered(Request{ID: "a", Body: BodyHash{1}}); return err }(),
 	} {
 		if !errors.Is(err, full) {
 			t.Errorf("refused for %s: %v", name, err)

@@ -253,7 +253,7 @@ func drawRequest(t *rapid.T) Request {
 	}
 	return Request{
 		ID:   fmt.Sprint("r", rapid.IntRange(0, 12).Draw(t, "request id")),
-		Body: [32]byte{byte(rapid.IntRange(0, 1).Draw(t, "body"))},
+		Body: BodyHash{byte(rapid.IntRange(0, 1).Draw(t, "body"))},
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/allot-engine/allot/units"
 )
 
-// stateMagic begins a state that was written; the last byte is the version.
-const stateMagic = "allot state\x01"
+// stateMagic begins a state that was written, before the byte of the version, which is that of events.
+const stateMagic = "allot state"
 
 // A state is written as a sequence of frames, each a length and so many bytes: a head with the number of frames of each
 // part, then the parts in the order of sections. What follows from the rest is not written: what is available and
@@ -45,7 +45,7 @@ func (s *State) Write(w io.Writer) error {
 			stocked = append(stocked, SKU(sku))
 		}
 	}
-	head := append([]byte(nil), stateMagic...)
+	head := append([]byte(stateMagic), eventVersion)
 	head = binary.AppendUvarint(head, uint64(s.now))
 	head = binary.AppendUvarint(head, s.sequence)
 	head = binary.AppendUvarint(head, uint64(s.nextHold))
@@ -289,6 +289,13 @@ func (rd *stateReader) head() bool {
 		return false
 	}
 	d.at = len(stateMagic)
+	switch d.byte() {
+	case eventVersion:
+	case wideVersion:
+		d.wide = true
+	default:
+		return false
+	}
 	s.now = d.instant()
 	s.columns.turn(units.Date(s.now/86_400) + firstBase)
 	s.sequence = d.uvarint(math.MaxUint64)

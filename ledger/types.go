@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"math"
 	"slices"
 
@@ -119,7 +120,17 @@ type ShipmentClaim struct {
 // body it is refused with ErrRequestReused. A refused command is not remembered. An empty ID turns this off.
 type Request struct {
 	ID   string
-	Body [32]byte // a hash of everything the caller asked for
+	Body BodyHash
+}
+
+// A BodyHash is a hash of everything the caller asked for: the first half of SHA-256, for it is kept with each hold and only
+// has to tell what one caller sends under one id apart.
+type BodyHash [sha256.Size / 2]byte
+
+// HashBody returns the hash of what a caller asked for.
+func HashBody(asked []byte) BodyHash {
+	sum := sha256.Sum256(asked)
+	return BodyHash(sum[:])
 }
 
 // sound returns a request whose body says nothing without an id.

@@ -33,7 +33,7 @@ func (w *workload) request() Request {
 		return Request{}
 	}
 	if w.rng.IntN(10) == 0 { // again, maybe with another body
-		return Request{ID: fmt.Sprint("r", w.rng.IntN(w.step+1)), Body: [32]byte{1: byte(w.rng.IntN(5) / 4)}}
+		return Request{ID: fmt.Sprint("r", w.rng.IntN(w.step+1)), Body: BodyHash{1: byte(w.rng.IntN(5) / 4)}}
 	}
 	return Request{ID: fmt.Sprint("r", w.step)}
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
@@ -138,7 +137,7 @@ func (s *Server) decideAndHold(ctx context.Context, n *served, d *desk, id strin
 	d.lap(metrics.Parse)
 	d.question = appendQuestion(d.question[:0], &d.order, d.plain)
 	c := &d.claims
-	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: sha256.Sum256(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
+	c.Request, c.At, c.Order, c.TTL = ledger.Request{ID: id, Body: ledger.HashBody(d.question)}, now, d.order.ID, n.snap.Policy.HoldSeconds
 	c.Question = d.question
 	place := passOf(ctx)
 	for range attempts {
@@ -266,7 +265,7 @@ func requestOf(id string, body proto.Message) ledger.Request {
 	if err != nil {
 		panic("server: a message that was decoded cannot be encoded: " + err.Error())
 	}
-	return ledger.Request{ID: id, Body: sha256.Sum256(raw)}
+	return ledger.Request{ID: id, Body: ledger.HashBody(raw)}
 }
 
 // basis is what a decision at a desk is made on.

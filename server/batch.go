@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -130,7 +129,7 @@ func (b *batch) read(request *allotv1.AllocateBatchRequest) error {
 			seen.Addf("", 0, 0, fmt.Sprintf("requests[%d].ignore_prices", i), "send those that ignore prices in a batch of their own", "the orders of a batch are weighed alike, and requests[0] is not so")
 		}
 		b.questions[i] = appendQuestion(nil, &b.orders[i], b.plain[i])
-		b.requests[i] = ledger.Request{ID: r.GetRequestId(), Body: sha256.Sum256(b.questions[i])}
+		b.requests[i] = ledger.Request{ID: r.GetRequestId(), Body: ledger.HashBody(b.questions[i])}
 		if before, twice := first[r.GetRequestId()]; twice && r.GetRequestId() != "" {
 			seen.Addf("", 0, 0, fmt.Sprintf("requests[%d].request_id", i), "give each order its own", "it is that of requests[%d]", before)
 		} else {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -239,7 +238,7 @@ func (s *Server) stockUp(snap *network.Snapshot, stock *network.Stock, at units.
 		}
 	}
 	number := 0
-	request := func(body [32]byte) (r ledger.Request) {
+	request := func(body ledger.BodyHash) (r ledger.Request) {
 		if number++; first {
 			r = ledger.Request{ID: ownRequest("first stock", "", number), Body: body}
 		}
@@ -251,7 +250,7 @@ func (s *Server) stockUp(snap *network.Snapshot, stock *network.Stock, at units.
 		for _, l := range batch {
 			text = fmt.Appendln(text, l)
 		}
-		if _, err := s.ledger.SetStock(at, request(sha256.Sum256(text)), batch); err != nil {
+		if _, err := s.ledger.SetStock(at, request(ledger.HashBody(text)), batch); err != nil {
 			return startOver(err, first)
 		}
 	}
@@ -260,7 +259,7 @@ func (s *Server) stockUp(snap *network.Snapshot, stock *network.Stock, at units.
 		for _, r := range batch {
 			text = fmt.Appendln(text, r)
 		}
-		if err := s.ledger.AddReceipts(at, request(sha256.Sum256(text)), batch); err != nil {
+		if err := s.ledger.AddReceipts(at, request(ledger.HashBody(text)), batch); err != nil {
 			return startOver(err, first)
 		}
 	}
@@ -283,7 +282,7 @@ func startOfDay(snap *network.Snapshot, warehouse int32, day units.Date) units.I
 
 // ownRequest returns a request id of the server's own: longer than any that the contract lets callers send.
 func ownRequest(what, id string, number int) string {
-	return fmt.Sprintf("%-40s/%x/%024d", what, sha256.Sum256([]byte(id)), number)
+	return fmt.Sprintf("%-40s/%x/%024d", what, ledger.HashBody([]byte(id)), number)
 }
 
 // meant returns what to write in place of an unknown name, of a request with so many faults before. Suggestions are looked

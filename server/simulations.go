@@ -56,7 +56,7 @@ type simulations struct {
 // A simulation is one that is kept. All but id, body, dir and work is guarded by the mutex of all of them.
 type simulation struct {
 	id      string
-	body    [32]byte // hash of the request
+	body    ledger.BodyHash // hash of the request
 	dir     string
 	work    simulationWork
 	ctx     context.Context         // of the work; no call lives as long
@@ -199,7 +199,7 @@ func hasEnded(told *allotv1.Simulation) bool {
 }
 
 // known returns the simulation that a request began before, nil for none. One that was cancelled or failed is begun anew.
-func (all *simulations) known(id string, body [32]byte) (*simulation, error) {
+func (all *simulations) known(id string, body ledger.BodyHash) (*simulation, error) {
 	one := all.byCall[id]
 	if one == nil {
 		return nil, nil

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 
 	"github.com/allot-engine/allot/ledger"
@@ -63,7 +62,7 @@ func (s *Server) bundle(ctx context.Context, n *served, d *desk, i int, now unit
 	room := d.room()
 	body := appendDecision(room, n.snap, &d.decision, told{prices: d.priced.version()})
 	c := &b.claims[b.n]
-	c.Request = ledger.Request{ID: d.group.text(read.request), Body: sha256.Sum256(question)}
+	c.Request = ledger.Request{ID: d.group.text(read.request), Body: ledger.HashBody(question)}
 	c.At, c.Order, c.TTL, c.Question = now, d.group.text(order.ID), n.snap.Policy.HoldSeconds, question
 	c.Room = &d.kept
 	c.Basis, c.Answer = d.basis(n, now), d.keep(body, len(room))

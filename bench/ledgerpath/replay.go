@@ -205,7 +205,7 @@ func (w *writer) live(ctx context.Context, orders []ledger.Allocation, events in
 }
 
 func request(verb string, i int) ledger.Request {
-	return ledger.Request{ID: fmt.Sprintf("%s-%08d", verb, i), Body: [32]byte{1: byte(i), 2: byte(i >> 8)}}
+	return ledger.Request{ID: fmt.Sprintf("%s-%08d", verb, i), Body: ledger.BodyHash{1: byte(i), 2: byte(i >> 8)}}
 }
 
 // replay makes the state at the end of a journal without snapshots, and returns the events a second.

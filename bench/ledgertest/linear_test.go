@@ -226,7 +226,7 @@ func (p *plain) do(_ context.Context, c call) outcome {
 		return outcome{units: int(s.Available), none: err != nil}
 	case doAllocate:
 		a := ledger.Allocation{
-			Request: ledger.Request{ID: c.request, Body: [32]byte{byte(c.sku), byte(c.quantity)}}, At: p.at, TTL: 3_600, Answer: []byte("a"),
+			Request: ledger.Request{ID: c.request, Body: ledger.BodyHash{byte(c.sku), byte(c.quantity)}}, At: p.at, TTL: 3_600, Answer: []byte("a"),
 			Stock: []ledger.StockClaim{{SKU: ledger.SKU(c.sku), Quantity: int32(c.quantity)}},
 		}
 		h, err = p.Allocate(&a)

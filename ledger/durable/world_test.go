@@ -2,7 +2,6 @@ package durable
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,7 +84,7 @@ const (
 	services   = 2
 )
 
-func body(text string) [32]byte { return sha256.Sum256([]byte(text)) }
+func body(text string) ledger.BodyHash { return ledger.HashBody([]byte(text)) }
 
 // setUp gives a ledger its rows, some stock and some capacity.
 func setUp(tb testing.TB, l *ledger.Ledger) {
