@@ -112,6 +112,7 @@ func (sc *Scratch) setSpeed() {
 		first = max(first, within[bits.TrailingZeros64(set)])
 	}
 	sc.speed = min(int(first)-1, anySpeed)
+	sc.foreseen.speeds[sc.foreseen.like] = uint8(sc.speed)
 }
 
 // setSoonest works out the first ship date of every service from anywhere, and how long that holds.

@@ -9,8 +9,8 @@ import (
 
 // Foresee brings what Decide will look at for some orders close to the processor, for all of them at once: Decide waits for one
 // piece of memory after the other, and the lanes of a place and the stock of a SKU are rarely where a processor has them at
-// hand. It changes nothing that can be seen. Any orders will do, and of each only the lines and the postal code count; what the
-// network does not know is passed over. It pays for a hundred orders or so at a time: what lies in between must not drive it out.
+// hand. It changes nothing that can be seen. Any orders will do, and of each only the lines, the postal code and the promise
+// count; what the network does not know is passed over. It pays for a hundred orders or so at a time: what lies in between must not drive it out.
 //
 // It costs 0.2 µs an order, mostly for looking names up that Decide looks up again. In streams over gRPC it spares 7 % of an
 // order in memory, and 10 % of a durable one, where others use the processor in between.
@@ -30,7 +30,7 @@ func (e *Engine) Foresee(stock *StockView, orders []*Order, sc *Scratch) {
 			continue
 		}
 		if at, ok := e.snap.Places.Lookup(countryOf(&o.To), o.To.Postal); ok {
-			f.places = append(f.places, foreseenPlace{at: at, tier: e.tierOf(weight)})
+			f.places = append(f.places, foreseenPlace{at: at, tier: e.tierOf(weight), speed: int(f.speeds[likePromise(o.Promise)])})
 		}
 	}
 	seen := f.seen
@@ -55,18 +55,18 @@ func (e *Engine) Foresee(stock *StockView, orders []*Order, sc *Scratch) {
 		if f.places[i].to == nil {
 			continue
 		}
-		r, tier := f.places[i].to.row, f.places[i].tier
+		r := f.places[i].to.row
 		for w := 0; w < len(r.viewOf); w += lineBytes / 2 {
 			seen += uint64(r.viewOf[w])
 		}
-		for speed := range speeds {
-			floors := r.floorsOf(speed, tier)
-			for view := 0; view < len(floors); view += lineBytes / 2 {
-				seen += uint64(floors[view])
-			}
+		speed, tier := f.places[i].speed, f.places[i].tier
+		floors := r.floorsOf(speed, tier)
+		seen += uint64(r.floors[speed*tiers+tier])
+		for view := 0; view < len(floors); view += lineBytes / 2 {
+			seen += uint64(floors[view])
 		}
 		if len(r.lanes) > 0 {
-			seen += uint64(r.lanes[0].zone)
+			seen += uint64(r.lanes[0].zone) + uint64(r.extra[0])
 		}
 	}
 	f.seen = seen // else the compiler could leave it all out
@@ -83,10 +83,30 @@ type foreseen struct {
 	skus   []int32
 	places []foreseenPlace
 	seen   uint64 // means nothing
+
+	// The speed of the latest order with a like promise, which mostly is that of the next: the floors of all speeds would be six times
+	// the memory, and crowd out what is needed.
+	speeds [promisedDays + 1]uint8
+	like   int // the order that is being decided
+}
+
+// promisedDays is how many days are told apart by the promises for them, a power of two. Further away speeds are all alike.
+const promisedDays = 16
+
+// likePromise returns where the speed of orders with a like promise is.
+func likePromise(p Promise) int {
+	switch {
+	case p.Date != 0:
+		return int(p.Date & (promisedDays - 1))
+	case p.Instant != 0:
+		return int(int64(p.Instant) / secondsADay & (promisedDays - 1))
+	default:
+		return promisedDays
+	}
 }
 
 type foreseenPlace struct {
-	at   geo.Row
-	tier int          // of the order's weight, by which floors are told apart
-	to   *destination // nil where nobody has asked for it yet
+	at          geo.Row
+	tier, speed int          // of the order's weight and promise, by which floors are told apart
+	to          *destination // nil where nobody has asked for it yet
 }

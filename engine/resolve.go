@@ -253,7 +253,7 @@ func (sc *Scratch) resolvePromise(p *Promise) {
 	today, _ := sc.zone.Local(sc.now)
 	sc.base = units.Date(int64(sc.now)/secondsADay) - 1
 	sc.horizon = today + units.Date(snap.Policy.PromiseHorizon)
-	sc.promised = !p.IsZero()
+	sc.promised, sc.foreseen.like = !p.IsZero(), likePromise(*p)
 	day, at := sc.horizon, units.EndOfDay
 	switch {
 	case p.Date != 0 && p.Instant != 0:
