@@ -155,12 +155,12 @@ func (f *diskFile) SyncTo(length int64) (full bool, err error) {
 	return full, f.disk.written("sync", f.name, err)
 }
 
-// Close may be the first to hear that a write failed. The kernel need not keep what a table or a file of groups has, which is on the
+// Close may be the first to hear that a write failed. The kernel need not keep what a table has, or a file of groups or of a snapshot, which is on the
 // disk by then and is read by a restart, a snapshot or a reader who is far behind, each once and in order. The next then gets memory
 // that is at hand, and not what others have a use for. Rejected: to leave it to the kernel, which took ever new memory; on a virtual
 // machine, where that is the host's, it was a sixth of what a durable order in a stream cost when groups were in tables.
 func (f *diskFile) Close() error {
-	if strings.HasSuffix(f.name, ".sst") || strings.HasSuffix(f.name, groupsSuffix) {
+	if strings.HasSuffix(f.name, ".sst") || strings.HasSuffix(f.name, groupsSuffix) || strings.HasSuffix(f.name, snapshotSuffix) {
 		uncache(f.Fd())
 	}
 	return f.disk.written("close", f.name, f.File.Close())

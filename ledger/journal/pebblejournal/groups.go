@@ -46,13 +46,16 @@ const (
 )
 
 // groupsName returns the name of the file for a record and those behind it.
-func groupsName(first uint64) string { return fmt.Sprintf("%020d%s", first, groupsSuffix) }
+func groupsName(first uint64) string { return numbered(first, groupsSuffix) }
 
-// parseGroupsName is its reverse.
-func parseGroupsName(name string) (first uint64, ok bool) {
-	digits, ok := strings.CutSuffix(name, groupsSuffix)
-	first, err := strconv.ParseUint(digits, 10, 64)
-	return first, ok && err == nil && first > 0 && name == groupsName(first)
+// numbered returns the name of a file of the journal: their numbers begin with 1, and they sort by them.
+func numbered(number uint64, suffix string) string { return fmt.Sprintf("%020d%s", number, suffix) }
+
+// parseNumbered is its reverse.
+func parseNumbered(name, suffix string) (number uint64, ok bool) {
+	digits, ok := strings.CutSuffix(name, suffix)
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, ok && err == nil && number > 0 && name == numbered(number, suffix)
 }
 
 // A groupLog is the files with the groups. One goroutine at a time may append; others may read meanwhile.

@@ -19,7 +19,7 @@ type groupEnds struct {
 // names of the files that nobody needs.
 func (l *groupLog) load(names []string, start journal.Position) (e groupEnds, idle []string, err error) {
 	for _, name := range names {
-		first, ok := parseGroupsName(name)
+		first, ok := parseNumbered(name, groupsSuffix)
 		switch {
 		case name == nextGroups:
 			idle = append(idle, name)

@@ -21,7 +21,7 @@ func groupFiles(t *testing.T, files vfs.FS) (names []string) {
 		t.Fatal(err)
 	}
 	for _, name := range all {
-		if _, ok := parseGroupsName(name); ok {
+		if _, ok := parseNumbered(name, groupsSuffix); ok {
 			names = append(names, name)
 		}
 	}

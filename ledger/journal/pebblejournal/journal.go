@@ -1,5 +1,6 @@
 // Package pebblejournal keeps a journal in a directory of the local disk: the groups of records in files of their own, one synced write
-// each, and all else, that is snapshots, values, the epoch and the start, in a Pebble store beside them.
+// each, the contents of snapshots in a file each, and all else, that is values, the epoch, the start and which snapshots there are, in a
+// Pebble store beside them.
 //
 // Failures. Writing fails in one way only: the process stops, by [Options].Fatal, with a message that says what the disk
 // refused and what to do. Nothing is tried again, because a page that fsync could not write may be dropped by the kernel
@@ -78,12 +79,10 @@ var _ journal.Journal = (*Journal)(nil)
 // The keys of the store. Integers are big-endian, so that their order is that of the keys.
 //
 //	s sequence 8                 a snapshot that is complete, see encodeSnapshot
-//	c generation 8 | number 4    a piece of a snapshot's content
 //	v name                       a named value, sealed
 //	m name                       the journal's own values, sealed
 const (
 	snapshotPrefix = 's'
-	chunkPrefix    = 'c'
 	valuePrefix    = 'v'
 	metaPrefix     = 'm'
 )
@@ -95,16 +94,20 @@ var (
 	startKey  = []byte("mstart")  // sequence 8 | hash 32
 )
 
-// format is the number of this layout; others are refused. Format 1 had the groups in the store.
-const format = 2
+// format is the number of this layout; others are refused. Format 1 had the groups in the store, and format 2 the contents of snapshots.
+const format = 3
 
-func sequenceKey(prefix byte, sequence uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{prefix}, sequence)
+// snapshotKey returns the key of the description of a snapshot.
+func snapshotKey(sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{snapshotPrefix}, sequence)
 }
 
 func encodePosition(p journal.Position) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, p.Sequence), p.Hash[:]...)
 }
+
+// path returns that of a file of the journal.
+func (j *Journal) path(name string) string { return j.files.PathJoin(j.dir, name) }
 
 // enter begins an operation, which leave ends.
 func (j *Journal) enter() error {

@@ -16,7 +16,7 @@ import (
 // A marker is the file that says that a directory is a journal's, of which format, and how far it reached at least.
 //
 //	allot journal
-//	format 2
+//	format 3
 //	reached 4711
 //	checksum 0badcafe
 type marker struct {

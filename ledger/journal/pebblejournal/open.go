@@ -23,7 +23,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 )
 
-// How the store is tuned. What is most of it, pieces of snapshots, is written once, in order, and read in order if ever.
+// How the store is tuned. What is most of it, the files of networks, is written once, in order, and read in order if ever.
 const (
 	memTableBytes = 8 << 20
 	memTables     = 16      // before writers wait for the disk
@@ -161,10 +161,7 @@ func (j *Journal) open() (err error) {
 	}
 	j.files.checked()
 	for _, name := range idle {
-		_ = j.files.Remove(j.groups.path(name)) // one that stays was logged
-	}
-	if err := j.removeOrphans(); err != nil {
-		return err
+		_ = j.files.Remove(j.path(name)) // one that stays was logged
 	}
 	return j.marker.write(j.options.FS, j.dir, j.end.Sequence)
 }
@@ -236,12 +233,12 @@ func recognize(files []string) error {
 }
 
 // isContent reports whether a name is that of a file without which there is no journal, or that is not made before there
-// is a store: the marker, the manifest of the store, a log, a table, or a file of groups.
+// is a store: the marker, the manifest of the store, a log, a table, a file of groups, or one of a snapshot.
 func isContent(name string) bool {
 	number, _, _ := strings.Cut(name, ".")
 	_, err := strconv.ParseUint(number, 10, 64)
-	numbered := err == nil && (name == number+".log" || name == number+".sst" || name == number+groupsSuffix)
-	return numbered || name == markerName || strings.HasPrefix(name, manifestMarker)
+	hasNumber := err == nil && (name == number+".log" || name == number+".sst" || name == number+groupsSuffix || name == number+snapshotSuffix)
+	return hasNumber || name == markerName || strings.HasPrefix(name, manifestMarker)
 }
 
 // manifestMarker begins the name of the file that names the store's manifest. Without it Pebble sees no store.
@@ -479,12 +476,17 @@ func (j *Journal) load(marked bool) (idle []string, err error) {
 	default:
 		j.start = journal.Position{Sequence: binary.BigEndian.Uint64(start), Hash: [32]byte(start[8:])}
 	}
-	if idle, err = j.loadGroups(); err != nil {
+	names, err := j.options.FS.List(j.dir)
+	if err != nil {
+		return nil, err
+	}
+	if idle, err = j.loadGroups(names); err != nil {
 		return nil, err
 	}
 	if err := j.loadSnapshots(); err != nil {
 		return nil, err
 	}
+	idle = append(idle, j.loadContents(names)...)
 	if err := j.loadStrangers(); err != nil {
 		return nil, err
 	}
@@ -530,11 +532,7 @@ func getNumber(db *pebble.DB, key []byte) (uint64, error) {
 }
 
 // loadGroups verifies the first and the last groups and finds the end.
-func (j *Journal) loadGroups() (idle []string, err error) {
-	names, err := j.options.FS.List(j.dir)
-	if err != nil {
-		return nil, err
-	}
+func (j *Journal) loadGroups(names []string) (idle []string, err error) {
 	ends, idle, err := j.groups.load(names, j.start)
 	if err != nil {
 		return nil, err
@@ -567,7 +565,7 @@ func (j *Journal) loadSnapshots() error {
 		switch {
 		case err != nil:
 			return &journal.DamageError{What: err.Error()}
-		case string(all.Key()) != string(sequenceKey(snapshotPrefix, s.Sequence)):
+		case string(all.Key()) != string(snapshotKey(s.Sequence)):
 			return &journal.DamageError{Sequence: s.Sequence, What: "the snapshot is not in its place"}
 		case s.Sequence > j.end.Sequence:
 			return &journal.DamageError{Sequence: j.end.Sequence, What: fmt.Sprintf("there is a snapshot of the records up to %d, but not the records", s.Sequence)}
@@ -602,7 +600,7 @@ func (j *Journal) loadStrangers() error {
 			prefix = key[0]
 		}
 		switch prefix {
-		case snapshotPrefix, chunkPrefix, valuePrefix, metaPrefix:
+		case snapshotPrefix, valuePrefix, metaPrefix:
 			ok = all.SeekGE([]byte{prefix + 1})
 		default:
 			return &journal.DamageError{What: fmt.Sprintf("there is an unknown key %q", all.Key())}
@@ -614,38 +612,20 @@ func (j *Journal) loadStrangers() error {
 	return nil
 }
 
-// removeOrphans removes the content of snapshots that were never finished.
-func (j *Journal) removeOrphans() error {
-	chunks, err := j.db.NewIter(bounds(chunkPrefix))
-	if err != nil {
-		return damaged(0, err)
-	}
-	defer chunks.Close() //nolint:errcheck // it repeats the iterator's error
-	known := map[uint64]bool{}
-	for _, s := range j.snapshots {
-		known[s.generation] = true
-	}
-	b := j.db.NewBatch()
-	for ok := chunks.First(); ok; {
-		if len(chunks.Key()) != 13 {
-			return &journal.DamageError{What: fmt.Sprintf("there is an unknown key %q", chunks.Key())}
+// loadContents looks through the names of the files of the directory for the contents of snapshots, and returns those of snapshots that were
+// never finished, or are deleted.
+func (j *Journal) loadContents(names []string) (idle []string) {
+	for _, name := range names {
+		generation, ok := parseNumbered(name, snapshotSuffix)
+		if !ok {
+			continue
 		}
-		generation := binary.BigEndian.Uint64(chunks.Key()[1:])
 		j.generation = max(j.generation, generation)
-		if !known[generation] {
-			if err := deleteChunks(b, generation); err != nil {
-				return err
-			}
+		if !slices.ContainsFunc(j.snapshots, func(s snapshot) bool { return s.generation == generation }) {
+			idle = append(idle, name)
 		}
-		ok = chunks.SeekGE(chunkKey(generation+1, 0))
 	}
-	if err := chunks.Error(); err != nil {
-		return damaged(0, err)
-	}
-	if b.Empty() {
-		return nil
-	}
-	return j.commit(b)
+	return idle
 }
 
 // Verify reads everything: the chain from the start to the end and every snapshot, and returns all that is wrong, which

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -114,8 +115,8 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	t.Run("of the marker", func(t *testing.T) {
 		files := vfs.NewMem()
 		small(t, files)
-		writeFile(t, files, "j/JOURNAL", "allot journal\nformat 3\nsomething new\n")
-		wantRefusal(t, files, "j", journal.ErrFormat, "format 3", "newer program")
+		writeFile(t, files, "j/JOURNAL", "allot journal\nformat 4\nsomething new\n")
+		wantRefusal(t, files, "j", journal.ErrFormat, "format 4", "newer program")
 	})
 	t.Run("an older one of the marker", func(t *testing.T) {
 		files := vfs.NewMem()
@@ -127,9 +128,9 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 		files := vfs.NewMem()
 		small(t, files)
 		change(t, files, func(db *pebble.DB) error {
-			return db.Set(formatKey, seal(binary.BigEndian.AppendUint64(nil, 3)), pebble.Sync)
+			return db.Set(formatKey, seal(binary.BigEndian.AppendUint64(nil, 4)), pebble.Sync)
 		})
-		wantRefusal(t, files, "j", journal.ErrFormat, "format 3", "newer program")
+		wantRefusal(t, files, "j", journal.ErrFormat, "format 4", "newer program")
 	})
 	t.Run("of the store", func(t *testing.T) {
 		files := vfs.NewMem()
@@ -420,7 +421,7 @@ func TestWhatDoesNotBelongIsDamage(t *testing.T) {
 		"missing values": store(func(db *pebble.DB) error { return db.Delete(formatKey, pebble.Sync) }),
 		"a snapshot of what is not there": store(func(db *pebble.DB) error {
 			s := snapshot{Snapshot: journal.Snapshot{Position: journal.Position{Sequence: 3}}}
-			return db.Set(sequenceKey(snapshotPrefix, 3), seal(encodeSnapshot(s)), pebble.Sync)
+			return db.Set(snapshotKey(3), seal(encodeSnapshot(s)), pebble.Sync)
 		}),
 		"a start without a snapshot": store(func(db *pebble.DB) error {
 			return db.Set(startKey, seal(encodePosition(afterFirst)), pebble.Sync)
@@ -539,13 +540,14 @@ func TestFullDiskIsRefused(t *testing.T) {
 func TestUnfinishedSnapshotsAreRemoved(t *testing.T) {
 	files := vfs.NewMem()
 	small(t, files)
-	change(t, files, func(db *pebble.DB) error { return db.Set(chunkKey(7, 0), []byte("half"), pebble.Sync) })
+	rest := "j/" + snapshotName(7)
+	writeFile(t, files, rest, "half")
 	j, err := Open("j", Options{FS: files, Log: quiet, Fatal: fatal(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if _, _, err := j.db.Get(chunkKey(7, 0)); !errors.Is(err, pebble.ErrNotFound) {
+	if _, err := files.Stat(rest); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the rest of a snapshot is there: %v", err)
 	}
 	if j.generation < 7 {

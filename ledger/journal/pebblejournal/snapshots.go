@@ -8,28 +8,31 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/allot-engine/allot/ledger/journal"
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// The content of a snapshot is in a file of its own, called by the snapshot's generation, with zeros behind it to the end of a block;
+// its description is in the store, and what has none is nobody's. In the store the content would be written twice, and some of it a
+// third time; that was a third of what a snapshot costs.
+const (
+	snapshotSuffix = ".snapshot"
+
+	// pieceBytes are written at once and synced by themselves, so that a group that is appended meanwhile waits for one of them at most.
+	pieceBytes = 1 << 20
 )
 
 // A snapshot is a journal.Snapshot with where its content is.
 type snapshot struct {
 	journal.Snapshot
-	generation uint64 // of its chunks
+	generation uint64
 }
 
-// chunkBytes is the size of a piece of a snapshot's content, all but the last. Each is synced by itself, so that a group
-// that is appended meanwhile waits for one of them at most.
-const chunkBytes = 1 << 20
-
-// chunks is the number of pieces.
-func (s *snapshot) chunks() uint64 { return uint64((s.Size + chunkBytes - 1) / chunkBytes) }
-
-func chunkKey(generation uint64, number uint32) []byte {
-	return binary.BigEndian.AppendUint32(sequenceKey(chunkPrefix, generation), number)
-}
+// snapshotName returns the name of the file with the content of a snapshot.
+func snapshotName(generation uint64) string { return numbered(generation, snapshotSuffix) }
 
 // snapshotBytes is the size of the encoding of a snapshot's description.
 const snapshotBytes = 8 + 32 + 8 + 8 + 32 + 8
@@ -61,7 +64,7 @@ func decodeSnapshot(sealed []byte) (s snapshot, err error) {
 	s.Size = int64(binary.BigEndian.Uint64(b[48:]))
 	s.Digest = [32]byte(b[56:])
 	s.generation = binary.BigEndian.Uint64(b[88:])
-	if s.Size < 0 || s.chunks() > 1<<32 {
+	if s.Size < 0 {
 		return s, fmt.Errorf("the description of a snapshot says that it has %d bytes", s.Size)
 	}
 	return s, nil
@@ -106,7 +109,7 @@ func (j *Journal) WriteSnapshot(epoch uint64, at journal.Position, write func(io
 	if err == nil {
 		err = w.err // a writer that does not look at errors
 	}
-	if err != nil {
+	if err = errors.Join(err, w.close()); err != nil {
 		w.discard()
 		return journal.Snapshot{}, err
 	}
@@ -146,23 +149,17 @@ func (j *Journal) install(s snapshot) error {
 		return err
 	}
 	b := j.db.NewBatch()
-	if err := b.Set(sequenceKey(snapshotPrefix, s.Sequence), seal(encodeSnapshot(s)), nil); err != nil {
+	if err := b.Set(snapshotKey(s.Sequence), seal(encodeSnapshot(s)), nil); err != nil {
 		return err
 	}
-	j.mu.Lock()
-	i := j.find(s.Sequence)
-	if i >= 0 {
-		if err := deleteChunks(b, j.snapshots[i].generation); err != nil {
-			j.mu.Unlock()
-			return err
-		}
-	}
-	j.mu.Unlock()
 	if err := j.commit(b); err != nil {
 		return err
 	}
 	j.mu.Lock()
+	i := j.find(s.Sequence)
+	replaced := uint64(0)
 	if i >= 0 {
+		replaced = j.snapshots[i].generation
 		j.snapshots[i] = s
 	} else {
 		i, _ = slices.BinarySearchFunc(j.snapshots, s.Sequence, func(o snapshot, sequence uint64) int {
@@ -174,11 +171,16 @@ func (j *Journal) install(s snapshot) error {
 		j.snapshots = slices.Insert(j.snapshots, i, s)
 	}
 	j.mu.Unlock()
+	if replaced > 0 {
+		j.removeContent(replaced)
+	}
 	return j.note()
 }
 
-func deleteChunks(b *pebble.Batch, generation uint64) error {
-	return b.DeleteRange(chunkKey(generation, 0), chunkKey(generation+1, 0), nil)
+// removeContent removes the file of a snapshot that nobody can open any more. What cannot be removed is told by the disk, and is when the
+// journal opens.
+func (j *Journal) removeContent(generation uint64) {
+	_ = j.files.Remove(j.path(snapshotName(generation)))
 }
 
 // A snapshotWriter writes the content of a snapshot, which nobody sees yet.
@@ -186,9 +188,9 @@ type snapshotWriter struct {
 	journal    *Journal
 	epoch      uint64
 	generation uint64
-	number     uint32
-	pending    []byte // of the next piece
-	size       int64
+	file       vfs.File // nil before the first piece
+	pending    []byte   // of the next piece
+	size       int64    // of those before
 	digest     hash.Hash
 	err        error
 }
@@ -196,11 +198,14 @@ type snapshotWriter struct {
 // Write takes the next bytes of the content.
 func (w *snapshotWriter) Write(p []byte) (int, error) {
 	n := len(p)
+	if w.pending == nil {
+		w.pending = aligned(pieceBytes)[:0]
+	}
 	for len(p) > 0 && w.err == nil {
-		piece := p[:min(len(p), chunkBytes-len(w.pending))]
+		piece := p[:min(len(p), pieceBytes-len(w.pending))]
 		w.pending = append(w.pending, piece...)
 		p = p[len(piece):]
-		if len(w.pending) == chunkBytes {
+		if len(w.pending) == pieceBytes {
 			w.err = w.flush()
 		}
 	}
@@ -210,7 +215,7 @@ func (w *snapshotWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// flush makes the pending piece durable.
+// flush makes the pending piece durable. Only the last may be smaller than the others.
 func (w *snapshotWriter) flush() error {
 	if w.err != nil || len(w.pending) == 0 {
 		return w.err
@@ -218,28 +223,45 @@ func (w *snapshotWriter) flush() error {
 	if err := w.journal.check(w.epoch); err != nil {
 		return err
 	}
-	if w.number == 1<<32-1 {
-		return fmt.Errorf("%w: a snapshot of more than %d bytes", journal.ErrTooLarge, w.size)
+	if w.file == nil {
+		if err := w.create(); err != nil {
+			return err
+		}
 	}
 	w.digest.Write(w.pending)
-	w.size += int64(len(w.pending))
-	b := w.journal.db.NewBatchWithSize(len(w.pending) + 64)
-	if err := b.Set(chunkKey(w.generation, w.number), w.pending, nil); err != nil {
+	size := len(w.pending)
+	blocks := w.pending[:(size+pageBytes-1)/pageBytes*pageBytes]
+	clear(blocks[size:])
+	if _, err := w.file.WriteAt(blocks, w.size); err != nil {
 		return err
 	}
-	w.number++
+	w.size += int64(size)
 	w.pending = w.pending[:0]
-	return w.journal.commit(b)
+	return w.file.SyncData()
 }
 
-// discard removes the content of a snapshot that nobody will see. What cannot be removed now is when the journal opens.
-func (w *snapshotWriter) discard() {
-	if w.number == 0 || w.journal.failed.Load() != nil {
-		return
+// create makes the file.
+func (w *snapshotWriter) create() (err error) {
+	j := w.journal
+	if w.file, err = j.files.Create(j.path(snapshotName(w.generation)), vfs.WriteCategoryUnspecified); err != nil {
+		return err
 	}
-	b := w.journal.db.NewBatch()
-	if err := deleteChunks(b, w.generation); err == nil {
-		w.journal.commit(b) //nolint:errcheck // see above
+	direct(w.file.Fd())
+	return syncDirectory(j.files, j.dir)
+}
+
+// close ends the writing.
+func (w *snapshotWriter) close() error {
+	if w.file == nil {
+		return nil
+	}
+	return w.file.Close()
+}
+
+// discard removes the content of a snapshot that nobody will see.
+func (w *snapshotWriter) discard() {
+	if w.file != nil && w.journal.failed.Load() == nil {
+		w.journal.removeContent(w.generation)
 	}
 }
 
@@ -261,10 +283,10 @@ func (j *Journal) OpenSnapshot(sequence uint64) (io.ReadCloser, error) {
 type snapshotReader struct {
 	journal  *Journal
 	snapshot snapshot
-	number   uint32
-	piece    []byte // the buffer
-	rest     []byte // of piece, not read yet
-	size     int64
+	file     vfs.File // nil before the first piece
+	piece    []byte   // the buffer
+	rest     []byte   // of piece, not read yet
+	size     int64    // of the pieces that were read
 	digest   hash.Hash
 	err      error
 }
@@ -285,8 +307,8 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 // next reads a piece; io.EOF after the last.
 func (r *snapshotReader) next() error {
 	j, s := r.journal, r.snapshot
-	if uint64(r.number) == s.chunks() {
-		if s.chunks() == 0 && s.Digest != sha256.Sum256(nil) {
+	if r.size == s.Size {
+		if s.Size == 0 && s.Digest != sha256.Sum256(nil) {
 			return &journal.DamageError{Sequence: s.Sequence, What: "the snapshot has another digest than its content"}
 		}
 		return io.EOF
@@ -295,35 +317,55 @@ func (r *snapshotReader) next() error {
 		return err
 	}
 	defer j.leave()
-	piece, closer, err := j.db.Get(chunkKey(s.generation, r.number))
-	if errors.Is(err, pebble.ErrNotFound) {
-		if !j.has(s) {
-			return fmt.Errorf("%w: the one at %d was deleted", journal.ErrNoSnapshot, s.Sequence)
-		}
-		return &journal.DamageError{Sequence: s.Sequence, What: fmt.Sprintf("piece %d of the snapshot is missing", r.number)}
+	if !j.has(s) {
+		return fmt.Errorf("%w: the one at %d was deleted", journal.ErrNoSnapshot, s.Sequence)
 	}
-	if err != nil {
+	piece, err := r.read(int(min(s.Size-r.size, pieceBytes)))
+	switch {
+	case err != nil && !j.has(s): // meanwhile
+		return fmt.Errorf("%w: the one at %d was deleted", journal.ErrNoSnapshot, s.Sequence)
+	case errors.Is(err, fs.ErrNotExist):
+		return &journal.DamageError{Sequence: s.Sequence, What: "the file of the snapshot is missing"}
+	case errors.Is(err, io.EOF):
+		return &journal.DamageError{Sequence: s.Sequence, What: fmt.Sprintf("the snapshot has fewer than its %d bytes", s.Size)}
+	case err != nil:
 		return damaged(s.Sequence, err)
-	}
-	defer closer.Close() //nolint:errcheck // nothing was written
-	if want := min(s.Size-r.size, chunkBytes); int64(len(piece)) != want {
-		return &journal.DamageError{Sequence: s.Sequence, What: fmt.Sprintf("piece %d of the snapshot has %d bytes instead of %d", r.number, len(piece), want)}
 	}
 	r.digest.Write(piece)
 	r.size += int64(len(piece))
-	r.number++
-	if uint64(r.number) == s.chunks() && !bytes.Equal(r.digest.Sum(nil), s.Digest[:]) {
+	if r.size == s.Size && !bytes.Equal(r.digest.Sum(nil), s.Digest[:]) {
 		return &journal.DamageError{Sequence: s.Sequence, What: "the snapshot has another digest than its content"}
 	}
-	r.piece = append(r.piece[:0], piece...)
-	r.rest = r.piece
+	r.rest = piece
 	return nil
+}
+
+// read returns the next so many bytes, or an error.
+func (r *snapshotReader) read(size int) (piece []byte, err error) {
+	if r.file == nil {
+		j := r.journal
+		if r.file, err = j.files.Open(j.path(snapshotName(r.snapshot.generation)), vfs.SequentialReadsOption); err != nil {
+			return nil, err
+		}
+	}
+	r.piece = slices.Grow(r.piece[:0], size)[:size]
+	n, err := r.file.ReadAt(r.piece, r.size)
+	if n == size {
+		return r.piece, nil
+	}
+	return nil, err
 }
 
 // Close ends the reading.
 func (r *snapshotReader) Close() error {
 	r.rest, r.err = nil, journal.ErrClosed
-	return nil
+	if r.file == nil {
+		return nil
+	}
+	file := r.file
+	r.file = nil
+	uncache(file.Fd()) // see diskFile.Close
+	return file.Close()
 }
 
 // has reports whether a snapshot is still the one at its place.
@@ -341,7 +383,7 @@ func (j *Journal) verifySnapshot(sequence uint64) error {
 		return err
 	}
 	_, err = io.Copy(io.Discard, r)
-	return err
+	return errors.Join(err, r.Close())
 }
 
 // DeleteSnapshot is journal.Journal's.
@@ -369,11 +411,15 @@ func (j *Journal) DeleteSnapshot(epoch, sequence uint64) error {
 		return fmt.Errorf("%w besides the one at %d, and the records up to %d are trimmed", journal.ErrNoSnapshot, sequence, start)
 	}
 	b := j.db.NewBatch()
-	if err := errors.Join(b.Delete(sequenceKey(snapshotPrefix, sequence), nil), deleteChunks(b, generation)); err != nil {
+	if err := b.Delete(snapshotKey(sequence), nil); err != nil {
 		return err
 	}
 	j.mu.Lock()
 	j.snapshots = rest
 	j.mu.Unlock()
-	return j.commit(b)
+	if err := j.commit(b); err != nil {
+		return err
+	}
+	j.removeContent(generation)
+	return nil
 }
