@@ -89,8 +89,11 @@ func (b *toolbox) highs(ctx context.Context) (*tool, error) {
 	return &tool{program: node, dir: dir}, nil
 }
 
-// cbcPackages are what Debian's CBC needs beside the C library.
-var cbcPackages = []string{"coinor-cbc", "coinor-libcbc3", "coinor-libcgl1", "coinor-libclp1", "coinor-libcoinutils3v5", "coinor-libosi1v5"}
+// cbcPackages are what Debian's CBC needs beside what every system has.
+var cbcPackages = []string{
+	"coinor-cbc", "coinor-libcbc3", "coinor-libcgl1", "coinor-libclp1", "coinor-libcoinutils3v5", "coinor-libosi1v5",
+	"liblapack3", "libblas3", "libgfortran5", "libquadmath0",
+}
 
 // cbc finds CBC, or unpacks Debian's.
 func (b *toolbox) cbc(ctx context.Context) (*tool, error) {
@@ -167,9 +170,16 @@ func (b *toolbox) unpack(ctx context.Context, name string, packages []string) (r
 	return root, os.Rename(part, root)
 }
 
-// libraries is the setting by which programs below a root find theirs.
+// libraries is the setting by which programs below a root find theirs. Of some, as of LAPACK, Debian has several, in directories of their
+// own, and links the one that is chosen when it installs it.
 func libraries(root string) string {
 	dirs, _ := filepath.Glob(filepath.Join(root, "usr", "lib", "*-linux-gnu*"))
+	several, _ := filepath.Glob(filepath.Join(root, "usr", "lib", "*-linux-gnu*", "*", "lib*.so.*"))
+	for _, file := range several {
+		dirs = append(dirs, filepath.Dir(file))
+	}
+	slices.Sort(dirs)
+	dirs = slices.Compact(dirs)
 	for i := range dirs {
 		if abs, err := filepath.Abs(dirs[i]); err == nil {
 			dirs[i] = abs
