@@ -73,7 +73,8 @@ func (s *Server) bundle(ctx context.Context, n *served, d *desk, i int, now unit
 }
 
 // grantBundle holds the orders of a bundle, in their order, and answers them. One whose stock is gone is decided again before the
-// next is held, so that all come to what they would come to one by one.
+// next is held, so that all get the plans that they would get one by one. What is refused is refused for what was seen, which may
+// be another reason than after the others: there is less since, so there is no plan then, either.
 func (s *Server) grantBundle(ctx context.Context, n *served, d *desk, items []streamItem, now units.Instant) {
 	b, g := &d.bundle, d.group
 	for next := 0; next < b.n; {

@@ -136,6 +136,21 @@ func randomAllocate(t *rapid.T) *allotv1.AllocateRequest {
 	return r
 }
 
+// onAnyStock leaves aside what tells whether an order was decided before or after the orders ahead of it in its bundle were granted:
+// how many candidates there were, and of a refusal which wall it ran into. Plans do not differ, for one that needs stock which is
+// gone is decided again, and one that does not is still the best where there is less to choose from.
+func onAnyStock(a *allotv1.TaggedAllocateResponse) *allotv1.TaggedAllocateResponse {
+	a = proto.CloneOf(a)
+	d := a.GetAnswer().GetDecision()
+	if c := d.GetCertificate(); c != nil {
+		c.Candidates, c.Scored, c.States = 0, 0, 0
+	}
+	if d != nil && a.GetAnswer().GetHold() == nil {
+		d.Outcome = allotv1.Outcome_OUTCOME_UNSPECIFIED
+	}
+	return a
+}
+
 // TestStreamIsAllocate holds streams of one worker against calls of Allocate, one after the other: in memory and with a
 // journal, from the wire and from messages.
 func TestStreamIsAllocate(t *testing.T) {
@@ -190,7 +205,7 @@ func TestStreamIsAllocate(t *testing.T) {
 				}
 				for i, g := range got.answers {
 					w := want.answers[i]
-					same := proto.Equal(g, w)
+					same := proto.Equal(onAnyStock(g), onAnyStock(w))
 					if g.GetError() != nil && w.GetError() != nil {
 						same = g.GetTag() == w.GetTag() && sameStatus(status.FromProto(g.GetError()), status.FromProto(w.GetError()))
 					}
