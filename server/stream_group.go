@@ -72,18 +72,18 @@ func (d *desk) keep(body []byte, from int) []byte {
 // add appends what became of an order.
 func (g *group) add(tag uint64, a *answer, failure *status.Status) {
 	g.orders++
-	b, item := begin(g.wire, 1)
+	b, item := beginLong(g.wire, 1)
 	b = appendUint(b, 1, tag)
 	if failure == nil {
 		var at int
-		b, at = begin(b, 2)
-		b = end(a.appendTo(b), at)
+		b, at = beginLong(b, 2)
+		b = endLong(a.appendTo(b), at)
 	} else {
 		var at int
 		b, at = begin(b, 3)
 		b = end(appendMessage(b, failure.Proto()), at)
 	}
-	g.wire = end(b, item)
+	g.wire = endLong(b, item)
 }
 
 func appendMessage(b []byte, m proto.Message) []byte {

@@ -45,7 +45,7 @@ func appendDecision(b []byte, snap *network.Snapshot, d *engine.Decision, with t
 }
 
 func appendShipment(b []byte, field protowire.Number, snap *network.Snapshot, s *engine.Shipment) []byte {
-	b, at := begin(b, field)
+	b, at := beginLong(b, field)
 	service := &snap.Services[s.Service]
 	b = appendText(b, 1, snap.Warehouses[s.Warehouse].ID)
 	b = appendText(b, 2, snap.Carriers[service.Carrier])
@@ -68,7 +68,7 @@ func appendShipment(b []byte, field protowire.Number, snap *network.Snapshot, s 
 	b = appendInt(b, 17, int64(s.DaysLate))
 	b = appendInt(b, 18, int64(s.StockPrice))
 	b = appendInt(b, 19, int64(s.CapacityPrice))
-	return end(b, at)
+	return endLong(b, at)
 }
 
 func appendItems(b []byte, field protowire.Number, snap *network.Snapshot, items []engine.Item) []byte {
@@ -159,6 +159,22 @@ func end(b []byte, at int) []byte {
 	copy(b[at+more:], b[at:at+n])
 	protowire.AppendVarint(b[:at-1], uint64(n))
 	return b
+}
+
+// beginLong and endLong do so for what mostly has 128 bytes or more: two are given to the length, and what follows is moved only where
+// it takes another number of them.
+func beginLong(b []byte, field protowire.Number) ([]byte, int) {
+	b = append(appendTag(b, field, protowire.BytesType), 0, 0)
+	return b, len(b)
+}
+
+func endLong(b []byte, at int) []byte {
+	n := len(b) - at
+	if n>>7 != 0 && n>>14 == 0 {
+		b[at-2], b[at-1] = byte(n)|1<<7, byte(n>>7)
+		return b
+	}
+	return end(append(b[:at-1], b[at:]...), at-1)
 }
 
 func appendInt(b []byte, field protowire.Number, v int64) []byte {

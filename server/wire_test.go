@@ -116,7 +116,7 @@ func TestFieldsAreProtowires(t *testing.T) {
 				t.Errorf("appendInstant(%d, %d) = %x, want %x", field, v, got, want)
 			}
 		}
-		for _, n := range []int{1, 127, 128, 16383, 16384} {
+		for _, n := range []int{1, 127, 128, 16383, 16384, 1<<21 - 1, 1 << 21} {
 			text := strings.Repeat("x", n)
 			want := protowire.AppendString(protowire.AppendTag(nil, field, protowire.BytesType), text)
 			if got := appendText(nil, field, text); !bytes.Equal(got, want) {
@@ -125,6 +125,10 @@ func TestFieldsAreProtowires(t *testing.T) {
 			whole, at := begin(nil, field)
 			if got := end(append(whole, text...), at); !bytes.Equal(got, want) {
 				t.Errorf("begin and end of field %d around %d bytes differ", field, n)
+			}
+			long, at := beginLong(nil, field)
+			if got := endLong(append(long, text...), at); !bytes.Equal(got, want) {
+				t.Errorf("beginLong and endLong of field %d around %d bytes differ", field, n)
 			}
 		}
 	}
