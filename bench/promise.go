@@ -15,7 +15,7 @@ type Promise struct {
 	Median float64   `json:"median"`
 	Least  float64   `json:"least"`
 	Most   float64   `json:"most"`
-	Target string    `json:"target"`
+	Target string    `json:"target"` // empty where nothing is promised
 	Holds  bool      `json:"holds"`
 }
 
@@ -30,6 +30,13 @@ func AtMost(name string, target float64, rounds []float64) *Promise {
 func AtLeast(name string, target float64, rounds []float64) *Promise {
 	p := promise(name, "at least "+Number(target), rounds)
 	p.Holds = p.Median >= target
+	return p
+}
+
+// Told returns a figure that stands beside promises and is none.
+func Told(name string, rounds []float64) *Promise {
+	p := promise(name, "", rounds)
+	p.Holds = true
 	return p
 }
 
@@ -84,7 +91,10 @@ func Print(w io.Writer, result any, table func(io.Writer) error, promises []*Pro
 		fmt.Fprintln(t, "\npromise\tmedian\tleast\tmost\tpromised\t")
 		for _, p := range promises {
 			verdict := "holds"
-			if !p.Holds {
+			switch {
+			case p.Target == "":
+				verdict = ""
+			case !p.Holds:
 				verdict = "MISSED"
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, Number(p.Median), Number(p.Least), Number(p.Most), p.Target, verdict)

@@ -13,12 +13,14 @@ func TestPromises(t *testing.T) {
 		AtLeast("rate", 100, []float64{90, 95, 99, 96}),
 		AtMost("seconds", 5, []float64{1, 7, 6}),
 		AtMost("time", 1_500, []float64{1_500}),
+		Told("beside", []float64{7}),
 	}
 	for i, want := range []Promise{
 		{Median: 0.5, Least: 0.25, Most: 0.75, Target: "at least 0.50", Holds: true},
 		{Median: 95.5, Least: 90, Most: 99, Target: "at least 100"},
 		{Median: 6, Least: 1, Most: 7, Target: "at most 5.00"},
 		{Median: 1_500, Least: 1_500, Most: 1_500, Target: "at most 1500", Holds: true},
+		{Median: 7, Least: 7, Most: 7, Holds: true},
 	} {
 		if p := promises[i]; p.Median != want.Median || p.Least != want.Least || p.Most != want.Most || p.Target != want.Target || p.Holds != want.Holds {
 			t.Errorf("%+v, not %+v", p, want)

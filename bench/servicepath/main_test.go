@@ -33,7 +33,7 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &res); err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Subjects) != subjects || len(res.Promises) != 5 || res.Request == 0 || res.Answer == 0 {
+	if len(res.Subjects) != subjects || len(res.Promises) != 7 || res.Request == 0 || res.Answer == 0 {
 		t.Errorf("%+v", res)
 	}
 	for _, s := range res.Subjects {

@@ -30,7 +30,7 @@ type measurement struct {
 	stderr *shared
 	result *result
 
-	memory, durable, echo *child
+	memory, durable, echo, roomy *child
 }
 
 // The subjects, in the order of the report.
@@ -40,6 +40,7 @@ const (
 	unaryDurable
 	streamEcho
 	streamBytes
+	streamRoomy
 	streamMemory
 	streamDurable
 	batchMemory
@@ -91,9 +92,9 @@ func (m *measurement) runPart(ctx context.Context, part string, orders []*allotv
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	m.memory, m.durable, m.echo = nil, nil, nil
+	m.memory, m.durable, m.echo, m.roomy = nil, nil, nil, nil
 	defer func() {
-		for _, c := range []*child{m.memory, m.durable, m.echo} {
+		for _, c := range []*child{m.memory, m.durable, m.echo, m.roomy} {
 			if c != nil {
 				err = errors.Join(err, c.close())
 			}
@@ -146,13 +147,20 @@ func (m *measurement) runPart(ctx context.Context, part string, orders []*allotv
 	if m.echo, err = start(ctx, "echo", dir, m.stderr); err != nil {
 		return err
 	}
+	if m.roomy, err = start(ctx, "roomy echo", dir, m.stderr); err != nil {
+		return err
+	}
 	loads[unaryEcho] = load{"echo of calls", m.echo, bench.EchoCaller(m.echo.conn, m.result.Request).Run}
-	for i, typed := range map[int]bool{streamEcho: true, streamBytes: false} {
-		c, err := bench.EchoStreamCaller(m.echo.conn, typed, orders)
+	for i, of := range map[int]load{
+		streamEcho:  {name: "echo of streams", server: m.echo},
+		streamBytes: {name: "echo of streams, as bytes", server: m.echo},
+		streamRoomy: {name: "echo of streams, with memory reserved", server: m.roomy},
+	} {
+		c, err := bench.EchoStreamCaller(of.server.conn, i != streamBytes, orders)
 		if err != nil {
 			return err
 		}
-		loads[i] = load{map[bool]string{true: "echo of streams", false: "echo of streams, as bytes"}[typed], m.echo, c.Run}
+		loads[i] = load{of.name, of.server, c.Run}
 	}
 	return m.measure(ctx, part, loads)
 }
@@ -224,6 +232,9 @@ func (m *measurement) promise() {
 	atLeast("streams in memory / echo, orders per second of server", 0.6, bench.Ratios(perSecond(streamMemory), perSecond(streamEcho)))
 	atLeast("streams, durable / echo, orders per second of server", 0.5, bench.Ratios(perSecond(streamDurable), perSecond(streamEcho)))
 	atLeast("streams, durable, orders a second of a server's core", 100_000, perSecond(streamDurable))
+	m.result.Promises = append(m.result.Promises,
+		bench.Told("streams in memory / echo with memory reserved", bench.Ratios(perSecond(streamMemory), perSecond(streamRoomy))),
+		bench.Told("streams, durable / echo with memory reserved", bench.Ratios(perSecond(streamDurable), perSecond(streamRoomy))))
 }
 
 // profile begins to record.
