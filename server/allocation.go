@@ -114,7 +114,7 @@ func (s *Server) allocatePlain(ctx context.Context, wire string) (a answer, ok b
 	d := n.take()
 	defer n.give(d)
 	d.start(ctx, s.tracer)
-	id, ok := readPlain(wire, &d.order)
+	id, _, ok := readPlain(wire, &d.order)
 	if !ok {
 		d.abandon()
 		return answer{}, false, nil

@@ -24,7 +24,7 @@ func BenchmarkCodec(b *testing.B) {
 	}
 	wire := string(raw)
 	d := n.take()
-	if _, ok := readPlain(wire, &d.order); !ok {
+	if _, _, ok := readPlain(wire, &d.order); !ok {
 		b.Fatal("not plain")
 	}
 	now := units.Instant(wednesday.Unix())
@@ -48,7 +48,7 @@ func BenchmarkCodec(b *testing.B) {
 	run("read/protobuf", func() error { return proto.Unmarshal(raw, &allotv1.AllocateRequest{}) })
 	again := &allotv1.AllocateRequest{}
 	run("read/protobuf, the same message again", func() error { return proto.Unmarshal(raw, again) })
-	run("read/by hand", func() error { _, _ = readPlain(wire, &d.order); return nil })
+	run("read/by hand", func() error { _, _, _ = readPlain(wire, &d.order); return nil })
 
 	room := make([]byte, 0, 4096)
 	run("write/protobuf", func() error {

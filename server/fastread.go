@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"unicode/utf8"
 
 	"github.com/allot-engine/allot/engine"
@@ -13,8 +14,9 @@ import (
 // holds the two against each other.
 
 // readPlain reads an AllocateRequest into o, whose slices it reuses, and returns its request_id. It reports false for
-// any request that is not plain. The texts of the result are parts of wire.
-func readPlain(wire string, o *engine.Order) (id string, ok bool) {
+// any request that is not plain. The texts of the result are parts of wire, and so is the question: the order, where it came in
+// the very bytes that appendOrder writes, as from most clients; else it is empty.
+func readPlain(wire string, o *engine.Order) (id, question string, ok bool) {
 	*o = engine.Order{Lines: o.Lines[:0], Services: o.Services[:0]}
 	r := reader{rest: wire}
 	order := false
@@ -24,55 +26,65 @@ func readPlain(wire string, o *engine.Order) (id string, ok bool) {
 			id = r.text()
 		case r.is(2, textual) && !order: // twice would mean merging
 			order = true
-			if !readPlainOrder(r.field, o) {
-				return "", false
+			canonical, ok := readPlainOrder(r.field, o)
+			if !ok {
+				return "", "", false
+			}
+			if canonical {
+				question = r.field
 			}
 		default:
-			return "", false
+			return "", "", false
 		}
 	}
-	return id, r.ok() && order && soundRequestID(id)
+	return id, question, r.ok() && order && soundRequestID(id)
 }
 
-func readPlainOrder(wire string, o *engine.Order) bool {
+// orderLists are the fields of an order that may come several times.
+const orderLists = 1<<2 | 1<<7
+
+func readPlainOrder(wire string, o *engine.Order) (canonical, ok bool) {
 	to := false
-	r := reader{rest: wire}
+	r := reader{rest: wire, lists: orderLists}
 	for r.next() {
 		switch {
 		case r.is(1, textual):
 			o.ID = r.text()
 		case r.is(2, textual):
-			line, ok := readPlainLine(r.field)
+			line, canonical, ok := readPlainLine(r.field)
 			if !ok || len(o.Lines) == maxLines {
-				return false
+				return false, false
 			}
+			r.odd = r.odd || !canonical
 			o.Lines = append(o.Lines, line)
 		case r.is(3, textual) && !to:
 			to = true
-			if !readPlainDestination(r.field, &o.To) {
-				return false
+			canonical, ok := readPlainDestination(r.field, &o.To)
+			if !ok {
+				return false, false
 			}
+			r.odd = r.odd || !canonical
 		case r.is(4, textual):
 			date, ok := plainDate(r.field)
 			if !ok {
-				return false
+				return false, false
 			}
 			o.Promise.Date = date
 		case r.is(6, textual):
 			o.CollectAt = r.text()
 		case r.is(7, textual):
 			if len(r.field) < 1 || len(r.field) > maxName || len(o.Services) == maxServices {
-				return false
+				return false, false
 			}
 			o.Services = append(o.Services, r.text())
 		default:
-			return false
+			return false, false
 		}
 	}
-	return r.ok() && len(o.Lines) > 0 && len(o.ID) <= maxName && len(o.CollectAt) <= maxName
+	return !r.odd, r.ok() && len(o.Lines) > 0 && len(o.ID) <= maxName && len(o.CollectAt) <= maxName
 }
 
-func readPlainLine(wire string) (line engine.Line, ok bool) {
+func readPlainLine(wire string) (line engine.Line, canonical, ok bool) {
 	r := reader{rest: wire}
 	for r.next() {
 		switch {
@@ -80,14 +92,15 @@ func readPlainLine(wire string) (line engine.Line, ok bool) {
 			line.SKU = r.text()
 		case r.is(2, integral):
 			line.Quantity = int64(int32(r.number))
+			r.odd = r.odd || r.number > math.MaxInt32
 		default:
-			return line, false
+			return line, false, false
 		}
 	}
-	return line, r.ok() && len(line.SKU) >= 1 && len(line.SKU) <= maxName && line.Quantity > 0
+	return line, !r.odd, r.ok() && len(line.SKU) >= 1 && len(line.SKU) <= maxName && line.Quantity > 0
 }
 
-func readPlainDestination(wire string, to *engine.Destination) bool {
+func readPlainDestination(wire string, to *engine.Destination) (canonical, ok bool) {
 	r := reader{rest: wire}
 	for r.next() {
 		switch {
@@ -99,11 +112,12 @@ func readPlainDestination(wire string, to *engine.Destination) bool {
 			to.TimeZone = r.text()
 		case r.is(5, integral):
 			to.Commercial = r.number != 0
+			r.odd = r.odd || r.number > 1
 		default:
-			return false
+			return false, false
 		}
 	}
-	return r.ok() && len(to.Postal) <= maxPostal && len(to.TimeZone) <= maxTimeZone && soundCountry(to.Country)
+	return !r.odd, r.ok() && len(to.Postal) <= maxPostal && len(to.TimeZone) <= maxTimeZone && soundCountry(to.Country)
 }
 
 // plainDate is units.ParseDate in a tenth of the time, for dates of this and the next centuries.
@@ -130,7 +144,12 @@ type reader struct {
 	tag    uint64
 	number uint64 // of an integral field
 	field  string // content of a textual field
+	lists  uint64 // bit by number of the fields that may come several times in a row in a canonical message
 	broken bool
+
+	// The message is not what our own writing makes of its content: fields by their numbers, each once but lists, none that is
+	// empty, numbers in no more bytes than they need.
+	odd bool
 }
 
 // Types of fields on the wire.
@@ -144,10 +163,13 @@ func (r *reader) next() bool {
 	if r.rest == "" {
 		return false
 	}
+	before := r.tag
 	r.tag = r.varint()
+	r.odd = r.odd || r.tag < before || r.tag == before && r.lists>>(r.tag>>3)&1 == 0
 	switch r.tag & 7 {
 	case integral:
 		r.number = r.varint()
+		r.odd = r.odd || r.number == 0
 	case textual:
 		n := r.varint()
 		if n > uint64(len(r.rest)) {
@@ -155,6 +177,7 @@ func (r *reader) next() bool {
 			return false
 		}
 		r.field, r.rest = r.rest[:n], r.rest[n:]
+		r.odd = r.odd || n == 0
 	default:
 		r.broken = true
 	}
@@ -180,6 +203,7 @@ func (r *reader) varint() uint64 {
 		v |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
 			r.rest = r.rest[i+1:]
+			r.odd = r.odd || c == 0 && i > 0
 			return v
 		}
 	}

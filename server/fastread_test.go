@@ -51,7 +51,7 @@ func TestPlainIsTheLongWay(t *testing.T) {
 			}
 			wantID, want, sound := readLong(wire)
 			o := dirty
-			id, ok := readPlain(string(wire), &o)
+			id, question, ok := readPlain(string(wire), &o)
 			if !ok {
 				other++
 				if sound && !damaged && want.To.Point == nil && want.Promise.Instant == 0 {
@@ -62,6 +62,10 @@ func TestPlainIsTheLongWay(t *testing.T) {
 			plain++
 			if !sound || id != wantID || !sameOrder(&o, want) {
 				t.Fatalf("%x read as %q %+v, want %v %q %+v", wire, id, o, sound, wantID, want)
+			}
+			behind := o.Promise.Date != 0 && (o.CollectAt != "" || len(o.Services) > 0) // our encoder writes the promise last
+			if written := string(appendQuestion(nil, &o, false)); question != written && (question != "" || !damaged && !behind) {
+				t.Fatalf("%x: the question is %x, and %x is written", wire, question, written)
 			}
 		})
 		if t.Failed() || plain >= 10 && other >= 10 {
@@ -102,11 +106,32 @@ func FuzzReadPlain(f *testing.F) {
 	f.Add([]byte("\x0a\x02r\xff"))                                                         // not UTF-8
 	f.Add([]byte("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))                          // a length beyond all bounds
 	f.Add([]byte("\x12\x10\x12\x0e\x0a\x01m\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")) // minus one
+	line := "\x12\x07\x0a\x03mug\x10\x02"
+	for _, order := range []string{ // none is what we write
+		line + "\x0a\x00",                             // an empty id
+		line + "\x0a\x01o",                            // behind the lines
+		"\x0a\x01o\x0a\x01p" + line,                   // twice
+		line + "\x1a\x00",                             // a destination that says nothing
+		line + "\x1a\x02\x28\x00",                     // nor that
+		line + "\x1a\x02\x28\x02",                     // a truth of 2
+		line + "\x1a\x06\x12\x01a\x12\x01b",           // two postal codes
+		line + "\x1a\x06\x12\x01a\x0a\x01b",           // a country behind them
+		"\x12\x08\x0a\x03mug\x10\x82\x00",             // a long 2
+		"\x12\x87\x00\x0a\x03mug\x10\x02",             // a long length
+		"\x92\x00\x07\x0a\x03mug\x10\x02",             // a long tag
+		"\x12\x0b\x0a\x03mug\x10\x82\x80\x80\x80\x10", // 2 and what an int32 has no room for
+		"\x12\x07\x10\x02\x0a\x03mug",                 // the quantity first
+	} {
+		f.Add([]byte("\x0a\x01r\x12" + string(rune(len(order))) + order))
+	}
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		var o engine.Order
-		id, ok := readPlain(string(wire), &o)
+		id, question, ok := readPlain(string(wire), &o)
 		if !ok {
 			return
+		}
+		if written := string(appendQuestion(nil, &o, false)); question != "" && question != written {
+			t.Fatalf("the question is %x, and %x is written", question, written)
 		}
 		if wantID, want, sound := readLong(wire); !sound || id != wantID || !sameOrder(&o, want) {
 			t.Fatalf("read as %q %+v, want %v %q %+v", id, o, sound, wantID, want)

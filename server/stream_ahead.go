@@ -19,9 +19,10 @@ type ahead struct {
 
 // An orderAhead is an order that was read before its turn.
 type orderAhead struct {
-	plain   bool // else the rest is not filled
-	request string
-	order   engine.Order
+	plain    bool // else the rest is not filled
+	request  string
+	question string // what appendQuestion would write, where that came; else empty
+	order    engine.Order
 }
 
 // readAhead reads the plain orders of a group, all before the first is decided, and brings what deciding and holding them will
@@ -40,7 +41,7 @@ func (s *Server) readAhead(n *served, d *desk, items []streamItem, now units.Ins
 		o := &a.orders[i]
 		o.plain = false
 		if wire := items[i].wire; wire != "" {
-			if o.request, o.plain = readPlain(wire, &o.order); o.plain {
+			if o.request, o.question, o.plain = readPlain(wire, &o.order); o.plain {
 				a.plain, a.requests = append(a.plain, &o.order), append(a.requests, o.request)
 			}
 		}

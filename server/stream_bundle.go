@@ -49,7 +49,11 @@ func (s *Server) bundle(ctx context.Context, n *served, d *desk, i int, now unit
 	d.plain = false
 	d.look(n, s.ledger, now)
 	from := len(b.questions)
-	b.questions = appendQuestion(b.questions, order, false)
+	if read.question != "" {
+		b.questions = append(b.questions, read.question...)
+	} else {
+		b.questions = appendQuestion(b.questions, order, false)
+	}
 	question := b.questions[from:]
 	if err := n.decide(d, order, now, s.cfg.DecideBudget); err != nil {
 		return false, 0
