@@ -147,8 +147,10 @@ func (m *measurement) runPart(ctx context.Context, part string, orders []*allotv
 	if m.echo, err = start(ctx, "echo", dir, m.stderr); err != nil {
 		return err
 	}
-	if m.roomy, err = start(ctx, "roomy echo", dir, m.stderr); err != nil {
-		return err
+	if part == partStreams { // which alone it stands beside
+		if m.roomy, err = start(ctx, "roomy echo", dir, m.stderr); err != nil {
+			return err
+		}
 	}
 	loads[unaryEcho] = load{"echo of calls", m.echo, bench.EchoCaller(m.echo.conn, m.result.Request).Run}
 	for i, of := range map[int]load{
@@ -156,6 +158,9 @@ func (m *measurement) runPart(ctx context.Context, part string, orders []*allotv
 		streamBytes: {name: "echo of streams, as bytes", server: m.echo},
 		streamRoomy: {name: "echo of streams, with memory reserved", server: m.roomy},
 	} {
+		if of.server == nil {
+			continue
+		}
 		c, err := bench.EchoStreamCaller(of.server.conn, i != streamBytes, orders)
 		if err != nil {
 			return err
@@ -169,7 +174,9 @@ func (m *measurement) runPart(ctx context.Context, part string, orders []*allotv
 func (m *measurement) measure(ctx context.Context, part string, loads []load) error {
 	all := m.result.Subjects
 	for i := range loads {
-		all[i].Name = loads[i].name
+		if partOf(i) == part {
+			all[i].Name = loads[i].name
+		}
 	}
 	for round := range m.rounds + 1 {
 		if round == 1 {
