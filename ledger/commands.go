@@ -699,8 +699,7 @@ func (s *State) Answered(r Request) (h Hold, ok bool, err error) {
 // Stock returns a stock counter. Rows must be known.
 func (s *State) Stock(w Warehouse, sku SKU) Stock {
 	out := Stock{Available: s.available(w, sku)}
-	if row := s.counts[sku]; int(w) < len(row) {
-		c := row[w]
+	if c := s.counted(w, sku); c != nil {
 		out.OnHand, out.Safety, out.Inbound = c.onHand, c.safety, c.inbound
 		out.Held = c.onHand - c.safety - out.Available
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/allot-engine/allot/internal/seeds"
 	"github.com/allot-engine/allot/units"
@@ -279,6 +280,36 @@ func TestAvailabilityTakesFiveBytesACell(t *testing.T) {
 	bytes := 4*cap(c.available) + 8*cap(c.stocked) + 8*cap(c.changed)
 	if perCell := float64(bytes) / (warehouses * skus); perCell > 5 || perCell < 4 {
 		t.Errorf("%.2f bytes a cell", perCell)
+	}
+}
+
+// The other counters take memory where there is stock, in whatever order the warehouses of a SKU come.
+func TestColdCountersAreSparse(t *testing.T) {
+	t.Parallel()
+	const warehouses, skus, each = 1_000, 1_000, 3
+	s := NewState(Config{})
+	must(s.Extend(noon, ids("w", warehouses), ids("s", skus), nil, nil))
+	rng := rand.New(rand.NewPCG(seeds.New(t), 1))
+	want := make(map[[2]int32]Stock)
+	for sku := range SKU(skus) {
+		for _, w := range rng.Perm(warehouses)[:each] {
+			l := StockLevel{Warehouse(w), sku, rng.Int32N(9), rng.Int32N(3)}
+			_, err := s.SetStock(noon, Request{}, []StockLevel{l})
+			must(err)
+			want[[2]int32{int32(w), int32(sku)}] = Stock{OnHand: l.OnHand, Safety: l.Safety, Available: l.OnHand - l.Safety}
+		}
+	}
+	bytes := 0
+	for sku, row := range s.counts {
+		bytes += cap(row) * int(unsafe.Sizeof(count{}))
+		for w := range Warehouse(warehouses) {
+			if got := s.Stock(w, SKU(sku)); got != want[[2]int32{int32(w), int32(sku)}] {
+				t.Fatalf("warehouse %d, SKU %d: %+v, want %+v", w, sku, got, want[[2]int32{int32(w), int32(sku)}])
+			}
+		}
+	}
+	if perLevel := bytes / (each * skus); perLevel > 32 {
+		t.Errorf("%d bytes a level", perLevel)
 	}
 }
 

@@ -103,9 +103,9 @@ func (f *frames) put(b []byte) {
 
 func appendCounts(b []byte, sku SKU, row []count) []byte {
 	b = appendNumbers(b, int32(sku))
-	for w, c := range row {
+	for _, c := range row {
 		if c.onHand != 0 || c.safety != 0 {
-			b = appendNumbers(b, int32(w), c.onHand, c.safety)
+			b = appendNumbers(b, int32(c.warehouse), c.onHand, c.safety)
 		}
 	}
 	return b
@@ -466,8 +466,11 @@ func (rd *stateReader) hold() bool {
 			continue
 		}
 		holds = true
-		s.count(c.Warehouse, c.SKU) // for what is held is what its counters do not have
-		n := int64(s.available(c.Warehouse, c.SKU)) - int64(left)
+		available := s.available(c.Warehouse, c.SKU)
+		if available == 0 { // else there is one
+			s.count(c.Warehouse, c.SKU) // for what is held is what its counters do not have
+		}
+		n := int64(available) - int64(left)
 		if n < -2*MaxQuantity {
 			return false
 		}

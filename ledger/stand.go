@@ -84,8 +84,8 @@ func (s *State) readLevels(skus []SKU, into map[SKU][]StockLevel, read []uint64)
 	read = append(read, make([]uint64, max(0, s.skus.len()-len(read)))...)
 	for _, sku := range skus {
 		levels := into[sku][:0]
-		for w, c := range s.counts[sku] {
-			l := StockLevel{Warehouse: Warehouse(w), SKU: sku, OnHand: max(0, s.available(Warehouse(w), sku)+c.safety), Safety: c.safety}
+		for _, c := range s.counts[sku] {
+			l := StockLevel{Warehouse: c.warehouse, SKU: sku, OnHand: max(0, s.available(c.warehouse, sku)+c.safety), Safety: c.safety}
 			if l.OnHand > 0 || l.Safety > 0 {
 				levels = append(levels, l)
 			}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"hash/maphash"
 	"maps"
 	"math"
@@ -38,7 +39,7 @@ type State struct {
 	warehouses, skus, services, networks names
 
 	columns *columns
-	counts  [][]count // [sku][warehouse], nil until the SKU is first stocked
+	counts  [][]count // [sku], by warehouse; of those that were ever stocked
 	limits  []limit   // [capacity row]
 
 	nextHold HoldID
@@ -53,8 +54,12 @@ type State struct {
 	refused  queue[*record] // orders with a request, oldest first
 }
 
-// A count is the cold part of a stock counter. Held is not stored: it is onHand - safety - available.
-type count struct{ onHand, safety, inbound int32 }
+// A count is the cold part of a stock counter. Held is not stored: it is onHand - safety - available. Most SKUs lie in few of the
+// warehouses, so a count has its place in a short list and not in a dense row: a thousand warehouses and a million SKUs would take 12 GB.
+type count struct {
+	warehouse               Warehouse
+	onHand, safety, inbound int32
+}
 
 // A limit is one limited capacity: its limit by day, and what is used on the days of the horizon.
 type limit struct {
@@ -637,21 +642,37 @@ func (s *State) available(w Warehouse, sku SKU) int32 {
 
 // held returns the units of a SKU that holds have in a warehouse.
 func (s *State) held(w Warehouse, sku SKU) int32 {
-	row := s.counts[sku]
-	if int(w) >= len(row) {
-		return 0 // never stocked, so never held
+	c := s.counted(w, sku) // what was never stocked was never held
+	if c == nil {
+		return 0
 	}
-	return row[w].onHand - row[w].safety - s.available(w, sku)
+	return c.onHand - c.safety - s.available(w, sku)
 }
 
-// count returns the cold counter of a cell, to be changed by an event.
+// count returns the cold counter of a cell, to be changed by an event. It is good until the next call.
 func (s *State) count(w Warehouse, sku SKU) *count {
-	row := s.counts[sku]
-	if int(w) >= len(row) {
-		row = append(row, make([]count, s.columns.warehouses-len(row))...)
-		s.counts[sku] = row
+	i, found := s.findCount(w, sku)
+	if !found {
+		s.counts[sku] = slices.Insert(s.counts[sku], i, count{warehouse: w})
 	}
-	return &row[w]
+	return &s.counts[sku][i]
+}
+
+// counted returns the cold counter of a cell, or nil where there is none.
+func (s *State) counted(w Warehouse, sku SKU) *count {
+	if i, found := s.findCount(w, sku); found {
+		return &s.counts[sku][i]
+	}
+	return nil
+}
+
+// findCount returns where in its SKU's list the cold counter of a cell is, or belongs.
+func (s *State) findCount(w Warehouse, sku SKU) (int, bool) {
+	row := s.counts[sku]
+	if i := int(w); i < len(row) && row[i].warehouse == w {
+		return i, true // of what lies everywhere; six steps of a search there took a third of a replay
+	}
+	return slices.BinarySearchFunc(row, w, func(c count, w Warehouse) int { return cmp.Compare(c.warehouse, w) })
 }
 
 func (s *State) limitRow(w Warehouse, service Service) int {
