@@ -60,7 +60,9 @@ func (s *Server) Load(_ context.Context, request *allotv1.LoadRequest) (*allotv1
 // Current implements allotv1.NetworkServiceServer.
 func (s *Server) Current(context.Context, *allotv1.CurrentRequest) (*allotv1.CurrentResponse, error) {
 	n := s.network.Load()
-	return &allotv1.CurrentResponse{Network: summary(n.snap), LoadedAt: instant(&timestamppb.Timestamp{}, n.since)}, nil
+	return &allotv1.CurrentResponse{
+		Network: summary(n.snap), LoadedAt: instant(&timestamppb.Timestamp{}, n.since), Time: instant(&timestamppb.Timestamp{}, s.now()),
+	}, nil
 }
 
 // sourceOf returns where the network comes from that a request is about: its files, or those the server began with.

@@ -149,7 +149,7 @@ func misusedOptions(err error) error {
 type loadTarget struct {
 	workload *workload.Workload
 	own      *load.OwnServer  // nil where --target names another
-	clock    func() time.Time // of the target, as far as it is known
+	clock    func() time.Time // of an own server
 	scratch  string           // removed at the end
 }
 
@@ -160,7 +160,7 @@ func (fl *loadFlags) open(ctx context.Context, t *terminal, speed float64) (*loa
 	if err != nil {
 		return nil, err
 	}
-	target := &loadTarget{clock: time.Now}
+	target := &loadTarget{}
 	if target.workload, err = workload.New(spec, fl.seed); err != nil {
 		return nil, err
 	}

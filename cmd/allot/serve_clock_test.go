@@ -60,6 +60,10 @@ func TestServeClock(t *testing.T) {
 	if second := expires("r2"); !second.Equal(first.Add(24 * time.Minute)) {
 		t.Errorf("10 s later a hold lasts until %v, at first until %v", second, first)
 	}
+	var current struct{ Time time.Time }
+	if err := json.Unmarshal([]byte(s.post(t, "allot.v1.NetworkService/Current", "{}")), &current); err != nil || !current.Time.Equal(time.Date(2026, 11, 27, 0, 24, 0, 0, time.UTC)) {
+		t.Errorf("it says that it is %v, %v", current.Time, err)
+	}
 	if log := s.log(); !strings.Contains(log, "THE CLOCK OF THIS SERVER IS NOT THE TIME") || !strings.Contains(log, "clock_from=2026-11-27T00:00:00Z clock_speed=144") {
 		t.Errorf("the log does not say that the clock is not the time: %s", log)
 	}

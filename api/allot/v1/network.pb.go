@@ -517,7 +517,9 @@ type CurrentResponse struct {
 	// network is what it is.
 	Network *NetworkSummary `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
 	// loaded_at is when it was put in place.
-	LoadedAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=loaded_at,json=loadedAt,proto3" json:"loaded_at,omitempty"`
+	LoadedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=loaded_at,json=loadedAt,proto3" json:"loaded_at,omitempty"`
+	// time is what the server's clock says, by which it promises and lets holds expire.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -562,6 +564,13 @@ func (x *CurrentResponse) GetNetwork() *NetworkSummary {
 func (x *CurrentResponse) GetLoadedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.LoadedAt
+	}
+	return nil
+}
+
+func (x *CurrentResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
 	}
 	return nil
 }
@@ -860,10 +869,11 @@ const file_allot_v1_network_proto_rawDesc = "" +
 	"\tset_stock\x18\x03 \x01(\bR\bsetStock\"B\n" +
 	"\fLoadResponse\x122\n" +
 	"\anetwork\x18\x01 \x01(\v2\x18.allot.v1.NetworkSummaryR\anetwork\"\x10\n" +
-	"\x0eCurrentRequest\"~\n" +
+	"\x0eCurrentRequest\"\xae\x01\n" +
 	"\x0fCurrentResponse\x122\n" +
 	"\anetwork\x18\x01 \x01(\v2\x18.allot.v1.NetworkSummaryR\anetwork\x127\n" +
-	"\tloaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\"\xc8\x01\n" +
+	"\tloaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc8\x01\n" +
 	"\rPricesRequest\x12%\n" +
 	"\x04skus\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01(\x80\x01R\x04skus\x122\n" +
 	"\n" +
@@ -928,21 +938,22 @@ var file_allot_v1_network_proto_depIdxs = []int32{
 	2,  // 4: allot.v1.LoadResponse.network:type_name -> allot.v1.NetworkSummary
 	2,  // 5: allot.v1.CurrentResponse.network:type_name -> allot.v1.NetworkSummary
 	12, // 6: allot.v1.CurrentResponse.loaded_at:type_name -> google.protobuf.Timestamp
-	12, // 7: allot.v1.PricesResponse.loaded_at:type_name -> google.protobuf.Timestamp
-	11, // 8: allot.v1.PricesResponse.prices:type_name -> allot.v1.Price
-	3,  // 9: allot.v1.NetworkService.Check:input_type -> allot.v1.CheckRequest
-	5,  // 10: allot.v1.NetworkService.Load:input_type -> allot.v1.LoadRequest
-	7,  // 11: allot.v1.NetworkService.Current:input_type -> allot.v1.CurrentRequest
-	9,  // 12: allot.v1.NetworkService.Prices:input_type -> allot.v1.PricesRequest
-	4,  // 13: allot.v1.NetworkService.Check:output_type -> allot.v1.CheckResponse
-	6,  // 14: allot.v1.NetworkService.Load:output_type -> allot.v1.LoadResponse
-	8,  // 15: allot.v1.NetworkService.Current:output_type -> allot.v1.CurrentResponse
-	10, // 16: allot.v1.NetworkService.Prices:output_type -> allot.v1.PricesResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	12, // 7: allot.v1.CurrentResponse.time:type_name -> google.protobuf.Timestamp
+	12, // 8: allot.v1.PricesResponse.loaded_at:type_name -> google.protobuf.Timestamp
+	11, // 9: allot.v1.PricesResponse.prices:type_name -> allot.v1.Price
+	3,  // 10: allot.v1.NetworkService.Check:input_type -> allot.v1.CheckRequest
+	5,  // 11: allot.v1.NetworkService.Load:input_type -> allot.v1.LoadRequest
+	7,  // 12: allot.v1.NetworkService.Current:input_type -> allot.v1.CurrentRequest
+	9,  // 13: allot.v1.NetworkService.Prices:input_type -> allot.v1.PricesRequest
+	4,  // 14: allot.v1.NetworkService.Check:output_type -> allot.v1.CheckResponse
+	6,  // 15: allot.v1.NetworkService.Load:output_type -> allot.v1.LoadResponse
+	8,  // 16: allot.v1.NetworkService.Current:output_type -> allot.v1.CurrentResponse
+	10, // 17: allot.v1.NetworkService.Prices:output_type -> allot.v1.PricesResponse
+	14, // [14:18] is the sub-list for method output_type
+	10, // [10:14] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_allot_v1_network_proto_init() }

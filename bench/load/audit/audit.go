@@ -14,6 +14,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"hash/fnv"
 	"hash/maphash"
 	"slices"
@@ -23,6 +24,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -41,7 +43,7 @@ type Options struct {
 	// holds are held, and oversells are not looked for.
 	Shared bool
 
-	Clock     func() time.Time // the server's clock as far as it is known; default time.Now
+	Clock     func() time.Time // the server's clock as far as it is known; default what the server says in Begin, and time.Now where it says nothing
 	Slack     time.Duration    // by how much Clock may be wrong, in its own measure; default 5 s
 	Speed     float64          // seconds of the server's clock a second; default 1
 	HoldFor   time.Duration    // the least that a hold lives by the server's clock; default not known: one counts as expired at once in the check for oversells
@@ -63,9 +65,6 @@ func (o Options) withDefaults() Options {
 	o.MaxHolds, o.MaxGets = cmp.Or(o.MaxHolds, 10_000_000), cmp.Or(o.MaxGets, 100_000)
 	o.MaxSKUs, o.Workers = cmp.Or(o.MaxSKUs, 100_000), cmp.Or(o.Workers, 8)
 	o.Examples = cmp.Or(o.Examples, 20)
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
 	return o
 }
 
@@ -214,7 +213,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>33
 }
 
-// Begin reads what is in stock.
+// Begin reads what is in stock, and the server's clock where it is not known.
 func (b *Book) Begin(ctx context.Context, conn grpc.ClientConnInterface) error {
 	var skus []string
 	for _, s := range b.o.SKUs {
@@ -232,7 +231,32 @@ func (b *Book) Begin(ctx context.Context, conn grpc.ClientConnInterface) error {
 			b.counted[sku] = true
 		}
 	}
+	if b.o.Clock == nil {
+		if err := b.readClock(ctx, conn); err != nil {
+			return err
+		}
+	}
 	b.began = time.Now()
+	return nil
+}
+
+// readClock asks the server what its clock says, which for a load test may be another day (allot serve --clock-from): holds
+// expire by it. Servers that do not tell have the time.
+func (b *Book) readClock(ctx context.Context, conn grpc.ClientConnInterface) error {
+	var answer *allotv1.CurrentResponse
+	var asked time.Time
+	err := retry(ctx, func(ctx context.Context) (err error) {
+		asked = time.Now()
+		answer, err = allotv1.NewNetworkServiceClient(conn).Current(ctx, &allotv1.CurrentRequest{})
+		return err
+	})
+	if err != nil && status.Code(err) != codes.Unimplemented {
+		return fmt.Errorf("reading the clock: %w", err)
+	}
+	b.o.Clock = time.Now
+	if says := answer.GetTime(); says != nil {
+		b.o.Clock = func() time.Time { return says.AsTime().Add(time.Duration(float64(time.Since(asked)) * b.o.Speed)) }
+	}
 	return nil
 }
 

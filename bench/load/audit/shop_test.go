@@ -82,6 +82,8 @@ func (p *shop) do(request proto.Message) (out proto.Message, err error) {
 		out, err = p.s.Get(ctx, r)
 	case *allotv1.GetStockRequest:
 		out, err = p.s.GetStock(ctx, r)
+	case *allotv1.CurrentRequest:
+		out, err = p.s.Current(ctx, r)
 	case *allotv1.AdjustStockRequest:
 		out, err = p.s.AdjustStock(ctx, r)
 	case *allotv1.SetStockRequest:
@@ -127,7 +129,7 @@ type caller struct {
 // open starts a server whose clock is that of the bubble.
 func open(t testing.TB, o Options, remember ledger.Config) *caller {
 	t.Helper()
-	ahead := time.Until(time.Date(2026, 11, 18, 15, 0, 0, 0, time.UTC)) // a bubble's clock starts in 2000
+	ahead := time.Until(time.Date(2026, 11, 18, 15, 0, 0, 0, time.UTC)) // a bubble's clock starts in 2000, which the books do not know
 	clock := func() time.Time { return time.Now().Add(ahead) }
 	s, err := server.New(server.Config{
 		Files: os.DirFS("../../../server/testdata/network"), Log: slog.New(slog.DiscardHandler), Now: clock, Ledger: remember,
@@ -136,7 +138,7 @@ func open(t testing.TB, o Options, remember ledger.Config) *caller {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	o.Clock, o.HoldFor = clock, holdFor
+	o.HoldFor = holdFor
 	if o.SKUs == nil {
 		o.SKUs = skus
 	}
